@@ -1,0 +1,66 @@
+# Everything runs in .venv, which the first target that needs it makes from what Python there is.
+# `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+# Two installations at once would break each other.
+.NOTPARALLEL:
+.PHONY: help results test test-jax lint tensorboard clean
+
+help:
+	@echo "make results      run every experiment: tables, figures and verdicts in results/"
+	@echo "make tensorboard  watch what make results trained"
+	@echo "make test         run the tests"
+	@echo "make test-jax     run the tests that need no TensorFlow on Keras's JAX backend"
+	@echo "make lint         check style and types"
+	@echo "make clean        remove .venv and all caches"
+	@echo
+	@echo "Another Python: make test PYTHON=python3.12"
+
+results: $(VENV)/installed-run
+	$(BIN)/python -m experiments --logs logs
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest -n 2
+
+test-jax: $(VENV)/installed-test-jax
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "not tensorflow"
+
+lint: $(VENV)/installed-dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+tensorboard: $(VENV)/installed-run
+	$(BIN)/python -m tensorboard.main --logdir logs --host 127.0.0.1
+
+clean:
+	rm -rf $(VENV) build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find kerasreg experiments tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The extras of each kind of installation.
+EXTRAS_run :=
+EXTRAS_test := [test]
+EXTRAS_test-jax := [test,jax]
+EXTRAS_dev := [dev]
+
+# An environment is whole only where the file `whole` stands in it. An installation takes the file
+# away and puts it back at its end, so that an interrupted one is done again from nothing.
+$(VENV)/installed-%: pyproject.toml constraints.txt
+	@if [ ! -e $(VENV)/whole ]; then \
+	    $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
+	        echo "kerasreg needs Python 3.11, 3.12 or 3.13." \
+	            "Received: $(PYTHON), $$($(PYTHON) --version 2>&1 | tail -n 1)." \
+	            "Name another one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; \
+	        exit 1; \
+	    }; \
+	    echo "Making $(VENV)"; \
+	    $(PYTHON) -m venv --clear $(VENV) || exit 1; \
+	fi
+	@rm -f $(VENV)/whole
+	@echo "Installing kerasreg$(EXTRAS_$*)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".$(EXTRAS_$*)"
+	@touch $(VENV)/whole $@

@@ -1,0 +1,100 @@
+"""Finds the experiments: the modules of a package that have a `QUESTION` and a `run`.
+
+The modules are parsed, not imported, so that a list of them is there at once, without TensorFlow.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib.util
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+class UnknownExperiment(LookupError):
+    """A name that no experiment has."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment, as far as its source tells without running it."""
+
+    name: str
+    title: str
+    description: str
+    question: str
+    systems: tuple[str, ...]
+    claims: tuple[str, ...]
+    path: Path
+
+
+def discover(folder: Path = HERE) -> list[Experiment]:
+    """All experiments of the package in `folder`, in alphabetical order."""
+    found = (_read(path) for path in sorted(folder.glob("*.py")))
+    return [experiment for experiment in found if experiment is not None]
+
+
+def choose(experiments: Sequence[Experiment], names: Iterable[str]) -> list[Experiment]:
+    """The named experiments in the order of `experiments`; all of them if nothing is named.
+
+    Raises:
+        UnknownExperiment: If a name is unknown; the message suggests the nearest one.
+    """
+    wanted = set(names)
+    known = [experiment.name for experiment in experiments]
+    for name in sorted(wanted.difference(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else "--list shows all of them."
+        raise UnknownExperiment(f"There is no experiment '{name}'. {hint}")
+    return [experiment for experiment in experiments if not wanted or experiment.name in wanted]
+
+
+def source_hash(experiment: Experiment) -> str:
+    """A hash of all source that the outcome of `experiment` may depend on.
+
+    That is its own module, kerasreg, and what the package shares; not the other experiments.
+    """
+    folder = experiment.path.parent
+    others = {other.path for other in discover(folder)} - {experiment.path}
+    sources = [path for path in sorted(folder.glob("*.py")) if path not in others]
+    library = importlib.util.find_spec("kerasreg")
+    if library is not None and library.origin is not None:
+        sources += sorted(Path(library.origin).parent.rglob("*.py"))
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(f"{path.name}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Experiment | None:
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    constants: dict[str, Any] = {}
+    functions = set()
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name):
+                functions.add(name)
+            case (
+                ast.Assign(targets=[ast.Name(id="QUESTION" | "SYSTEMS" | "CLAIMS" as name)])
+                | ast.AnnAssign(target=ast.Name(id="QUESTION" | "SYSTEMS" | "CLAIMS" as name))
+            ) if node.value is not None:
+                constants[name] = ast.literal_eval(node.value)
+    if "QUESTION" not in constants or "run" not in functions:
+        return None
+    title, _, description = (ast.get_docstring(tree) or path.stem).partition("\n\n")
+    return Experiment(
+        name=path.stem,
+        title=" ".join(title.split()).removesuffix("."),
+        description=description.strip(),
+        question=constants["QUESTION"],
+        systems=tuple(constants.get("SYSTEMS", ())),
+        claims=tuple(constants.get("CLAIMS", ())),
+        path=path,
+    )

@@ -1,0 +1,158 @@
+"""Measuring how long things take on a machine that others use too.
+
+The methods that are compared run in turn within one process, round after round, so that whatever
+slows the machine down slows all of them. What is compared is the ratio of two times of the same
+round; a median over the rounds and its quartiles are what is reported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+
+from experiments.outcome import no_progress
+from kerasreg.plots import PENALTY_COLORS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+
+MET, MISSED = PENALTY_COLORS["l2"], PENALTY_COLORS["l1"]
+
+
+def seconds_of(function: Callable[[], object], calls: int = 1) -> float:
+    """Mean wall-clock seconds of a call."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        function()
+    return (time.perf_counter() - start) / calls
+
+
+def interleaved(
+    row: str | int,
+    methods: Mapping[str, Callable[[], object]],
+    repetitions: int,
+    calls: int = 1,
+    track: Callable = no_progress,
+) -> pd.DataFrame:
+    """Times methods in turn: columns `row`, `method`, `repetition`, `seconds` (of one call).
+
+    Repetition 0 is the first call of each, with tracing and compilation: its cold start. The
+    others, from 1, are warm; each round begins with another method, so that none always follows
+    the same one.
+    """
+    names = list(methods)
+    rows = [(row, name, 0, seconds_of(methods[name])) for name in names]
+    for repetition in track(range(1, repetitions + 1), str(row)):
+        first = repetition % len(names)
+        rows.extend(
+            (row, name, repetition, seconds_of(methods[name], calls))
+            for name in names[first:] + names[:first]
+        )
+    return pd.DataFrame(rows, columns=["row", "method", "repetition", "seconds"])
+
+
+def ratios(times: pd.DataFrame, row: str | int, method: str, reference: str) -> pd.Series:
+    """Seconds of `method` over seconds of `reference` in each warm round."""
+    warm = times[(times["row"] == row) & (times["repetition"] > 0)]
+    by_method = warm.pivot(index="repetition", columns="method", values="seconds")
+    return by_method[method] / by_method[reference]
+
+
+def summary(times: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Medians and quartiles of the warm rounds, and of the ratios to the reference."""
+    rows = []
+    for (row, method), group in times.groupby(["row", "method"], sort=False):
+        warm = group.loc[group["repetition"] > 0, "seconds"]
+        first_call = group.loc[group["repetition"] == 0, "seconds"].max()
+        spread = warm.quantile([0.5, 0.25, 0.75])
+        ratio = ratios(times, row, method, reference).quantile([0.5, 0.25, 0.75])
+        rows.append((row, method, first_call, *spread, reference, *ratio))
+    seconds, ratio = (
+        [f"{name}{end}" for end in ("", "_q25", "_q75")] for name in ("seconds", "ratio")
+    )
+    columns = ["row", "method", "first_call_seconds", *seconds, "reference", *ratio]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def bar(name: str, sense: str, limit: float, measured: pd.Series) -> dict:
+    """One line of a table `bars`: met if the median is `sense` ("at least", "at most") `limit`."""
+    middle, low, high = measured.quantile([0.5, 0.25, 0.75])
+    met = middle >= limit if sense == "at least" else middle <= limit
+    return {
+        "bar": name,
+        "sense": sense,
+        "limit": limit,
+        "ratio": middle,
+        "ratio_q25": low,
+        "ratio_q75": high,
+        "met": bool(met),
+    }
+
+
+def draw_times(ax: Axes, times: pd.DataFrame, scale: float, label: str) -> None:
+    """Draws all warm times of one row as points, the medians as lines with their numbers."""
+    warm = times[times["repetition"] > 0]
+    names = list(times["method"].unique())
+    for at, name in enumerate(names):
+        values = warm.loc[warm["method"] == name, "seconds"] * scale
+        ax.plot(values, [at] * len(values), "o", color=MET, alpha=0.3, ms=8, mew=0)
+        middle = values.median()
+        ax.plot(middle, at, "|", color=MET, ms=14, mew=3)
+        annotate(ax, middle, at, (0, 9), "black", middle)
+    _rows(ax, names, label)
+
+
+def draw_bars(ax: Axes, bars: pd.DataFrame, label: str) -> None:
+    """Draws ratios (points, quartiles as lines) and the limits they are held to (dashed)."""
+    for at, line in enumerate(bars.itertuples()):
+        color, verdict = (MET, "met") if line.met else (MISSED, "missed")
+        ax.plot([line.limit] * 2, [at - 0.2, at + 0.2], color="black", lw=2, ls=(0, (2, 1)))
+        ax.plot([line.ratio_q25, line.ratio_q75], [at, at], color=color, lw=4, alpha=0.5)
+        ax.plot(line.ratio, at, "o", color=color, ms=11)
+        text = f"{plain(line.ratio)}  (bar: {line.sense} {plain(line.limit)}, {verdict})"
+        ax.annotate(text, ((line.limit * line.ratio) ** 0.5, at - 0.28), ha="center", color=color)
+    _rows(ax, list(bars["bar"]), label)
+    numbers = bars[["limit", "ratio", "ratio_q25", "ratio_q75"]].to_numpy()
+    ax.set_xlim(numbers.min() / 3, numbers.max() * 3)  # room for the texts
+    plain_ticks(ax.xaxis)
+
+
+def draw_line(ax: Axes, rows: pd.DataFrame, quantity: str, line: str, color: str, label: str):
+    """Draws medians against `row`, and the quartiles as a band."""
+    ax.plot(rows["row"], rows[quantity], line, color=color, marker="o", label=label)
+    low, high = rows[f"{quantity}_q25"], rows[f"{quantity}_q75"]
+    ax.fill_between(rows["row"], low, high, color=color, alpha=0.15, lw=0)
+
+
+def annotate(ax: Axes, x: float, y: float, offset: tuple, color: str, number=None) -> None:
+    """Writes a number, `y` if none is given, at a distance in points from (x, y)."""
+    text = plain(y if number is None else number)
+    ax.annotate(text, (x, y), color=color, xytext=offset, textcoords="offset points", ha="center")
+
+
+def plain(number: float) -> str:
+    """Three digits, never as a power of ten."""
+    return f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
+
+
+def plain_ticks(axis: Axis, at: Sequence[float] | None = None) -> None:
+    """Plain numbers on a logarithmic axis, at the given places or as many as there is room for."""
+    low, high = axis.get_view_interval()
+    named = (1, 1.5, 2, 3, 5, 7) if high / low < 4 else (1, 2, 5) if high / low < 50 else (1,)
+    names = LogLocator(subs=named)
+    axis.set_major_locator(names if at is None else FixedLocator(at))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _rows(ax: Axes, names: list[str], label: str) -> None:
+    ax.set(xscale="log", xlabel=label, yticks=range(len(names)), yticklabels=names)
+    ax.set_ylim(len(names) - 0.5, -0.75)
+    ax.margins(x=0.15)
+    ax.grid(visible=False, axis="y")
+    plain_ticks(ax.xaxis)

@@ -1,0 +1,32 @@
+"""kerasreg: the workbench for regularization in Keras 3.
+
+Importing the package needs keras and numpy only. What needs TensorFlow, pandas, Matplotlib or
+scikit-learn is loaded when it is first used, so that the penalties serve Keras projects on every
+backend::
+
+    import kerasreg
+
+    layer = keras.layers.Dense(64, kernel_regularizer=kerasreg.regularizers.ElasticNet(1e-3))
+    result = kerasreg.training.train(model, x, y, loss="mse")
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+from kerasreg import regularizers
+
+__version__ = "0.1.0"
+
+_LOADED_ON_USE = ("callbacks", "datasets", "descent", "metrics", "plots", "tables", "training")
+
+__all__ = ["__version__", "regularizers", *_LOADED_ON_USE]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LOADED_ON_USE:
+        return import_module(f"kerasreg.{name}")
+    raise AttributeError(f"module 'kerasreg' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

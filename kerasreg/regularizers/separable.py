@@ -1,0 +1,174 @@
+"""Penalties that are a sum over the coordinates."""
+
+import math
+from abc import abstractmethod
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasreg.regularizers.penalty import Penalty
+from kerasreg.regularizers.validation import finite_float
+
+# Arrays from this size on are summed in slices; below it the extra operations cost more.
+_SLICED_FROM = 2**16
+_SLICES = 16
+
+
+def soft_threshold(w: Any, threshold: Any) -> Any:
+    """Shrinks towards zero: sign(w)·max(|w| − threshold, 0), the prox of threshold·‖·‖₁.
+
+    Example:
+
+    >>> soft_threshold(np.array([3.0, -0.5]), 1.0)
+    array([2., 0.])
+    """
+    w = ops.convert_to_tensor(w)
+    # Chosen, not multiplied: sign(w)·0 would be −0.0 for negative weights.
+    return ops.where(ops.abs(w) <= threshold, 0.0, w - ops.sign(w) * threshold)
+
+
+class SeparablePenalty(Penalty):
+    """A penalty P(w) = Σᵢ p(wᵢ).
+
+    A subclass gives p and its derivative as elementwise functions, `_elementwise(w, strength)`
+    and `_slope(w, strength)`, besides `_prox`, `_subdiff_distance` and `_strength_max`. The slope
+    at a kink is the subgradient of least modulus, so 0 at zero on every backend (differentiated
+    automatically, |w| has slope 0 at zero in TensorFlow and PyTorch but +1 in JAX).
+
+    Value and gradient are one read of the weights each, fused with the arithmetic where the
+    program is compiled: the backward pass evaluates `_slope` instead of going back through the
+    operations of `_elementwise`.
+    """
+
+    @abstractmethod
+    def _elementwise(self, w: Any, strength: Any) -> Any: ...
+
+    @abstractmethod
+    def _slope(self, w: Any, strength: Any) -> Any: ...
+
+    def _value(self, w: Any, strength: Any) -> Any:
+        @ops.custom_gradient
+        def total(weights: Any) -> Any:
+            def backward(*args: Any, upstream: Any = None) -> Any:
+                if upstream is None:  # PyTorch's backend passes it by name, the others do not
+                    (upstream,) = args
+                return upstream * self._slope(weights, strength)
+
+            return _sum_in_slices(lambda part: self._elementwise(part, strength), weights), backward
+
+        return total(w)
+
+
+def _sum_in_slices(function: Any, w: Any) -> Any:
+    """Sum of an elementwise function, arranged so that compilers fuse it with the reduction.
+
+    XLA computes a reduction to a scalar on one CPU core and without vector instructions, but a
+    sum of slices as one vectorized, parallel pass over memory (4096 x 4096: 2.7 ms against 9).
+    """
+    shape = tuple(w.shape)
+    size = math.prod(shape) if None not in shape else 0
+    if size < _SLICED_FROM:
+        return ops.sum(function(w))
+    flat = ops.reshape(w, (-1,))
+    length = size // _SLICES
+    total = function(flat[:length])
+    for start in range(length, length * _SLICES, length):
+        total = total + function(flat[start : start + length])
+    total = ops.sum(total)
+    if size % _SLICES:
+        total = total + ops.sum(function(flat[length * _SLICES :]))
+    return total
+
+
+class AbsolutePlusSquare(SeparablePenalty):
+    """l1·‖w‖₁ + l2·‖w‖²: the formula that ElasticNet and Keras's own penalties share.
+
+    A subclass says with `_coefficients(strength)` what (l1, l2) are.
+    """
+
+    @abstractmethod
+    def _coefficients(self, strength: Any) -> tuple[Any, Any]: ...
+
+    def _elementwise(self, w: Any, strength: Any) -> Any:
+        l1, l2 = self._coefficients(strength)
+        modulus = ops.abs(w)
+        return modulus * (l1 + l2 * modulus)
+
+    def _slope(self, w: Any, strength: Any) -> Any:
+        l1, l2 = self._coefficients(strength)
+        return l1 * ops.sign(w) + (2 * l2) * w
+
+    def _prox(self, w: Any, step_size: Any, strength: Any) -> Any:
+        l1, l2 = self._coefficients(strength)
+        return soft_threshold(w, step_size * l1) / (1 + 2 * step_size * l2)
+
+    def _subdiff_distance(self, w: Any, grad: Any, strength: Any) -> Any:
+        l1, _ = self._coefficients(strength)
+        at_zero = ops.relu(ops.abs(grad) - l1)
+        return ops.where(w == 0, at_zero, ops.abs(grad + self._slope(w, strength)))
+
+    def _strength_max(self, grad: Any) -> Any:
+        l1, _ = self._coefficients(1.0)
+        steepest = ops.max(ops.abs(grad)) if 0 not in grad.shape else ops.sum(grad)
+        return steepest / l1 if l1 > 0 else ops.where(steepest > 0, math.inf, steepest)
+
+
+@keras.saving.register_keras_serializable(package="kerasreg")
+class ElasticNet(AbsolutePlusSquare):
+    """Elastic net: strength·(l1_ratio·‖w‖₁ + (1 − l1_ratio)/2·‖w‖²).
+
+    `l1_ratio=1` is the lasso's penalty, `l1_ratio=0` is ridge. Mind the ½: it is scikit-learn's
+    form, while `keras.regularizers.L1L2(l1, l2)` is l1·‖w‖₁ + l2·‖w‖² without it, so
+
+        ElasticNet(strength, l1_ratio) = L1L2(strength·l1_ratio, strength·(1 − l1_ratio)/2).
+
+    Its prox is sign(w)·max(|w| − t·λ·ρ, 0) / (1 + t·λ·(1 − ρ)) with t = `step_size`,
+    λ = `strength`, ρ = `l1_ratio`.
+
+    Args:
+        strength: λ, a finite float >= 0. Defaults to 0.01.
+        l1_ratio: ρ, the share of L1, between 0 and 1. Defaults to 0.5.
+
+    Raises:
+        ValueError: If an argument is not a finite float in its range.
+
+    Example:
+
+    >>> layer = keras.layers.Dense(10, kernel_regularizer=ElasticNet(0.01, l1_ratio=0.9))
+    >>> float(ElasticNet(strength=2.0, l1_ratio=0.5)([1.0, -2.0]))  # 2·(0.5·3 + 0.25·5)
+    5.5
+
+    References:
+        Zou & Hastie, Regularization and variable selection via the elastic net, JRSS B 67
+        (2005), eq. 3, in the parametrization of `sklearn.linear_model.ElasticNet`.
+        Parikh & Boyd, Proximal Algorithms (2014), section 6.5.3, for the prox.
+    """
+
+    def __init__(self, strength: float = 0.01, l1_ratio: float = 0.5):
+        self.strength = finite_float("strength", strength, minimum=0)
+        self.l1_ratio = finite_float("l1_ratio", l1_ratio, minimum=0, maximum=1)
+
+    @classmethod
+    def from_sklearn(cls, alpha: float, l1_ratio: float = 0.5) -> "ElasticNet":
+        """The penalty that gives scikit-learn's `ElasticNet(alpha, l1_ratio=l1_ratio)`.
+
+        scikit-learn minimizes 1/(2n)·‖y − Xw‖² + alpha·(…), Keras's mean squared error is
+        1/n·‖y − Xw‖²: twice as much, so strength = 2·alpha.
+
+        Args:
+            alpha: scikit-learn's alpha, a finite float >= 0.
+            l1_ratio: As in scikit-learn, between 0 and 1. `l1_ratio=1` gives its `Lasso`.
+
+        Example:
+
+        >>> ElasticNet.from_sklearn(alpha=0.1, l1_ratio=0.5)
+        ElasticNet(strength=0.2, l1_ratio=0.5)
+        """
+        return cls(2 * finite_float("alpha", alpha, minimum=0), l1_ratio)
+
+    def _coefficients(self, strength: Any) -> tuple[Any, Any]:
+        return strength * self.l1_ratio, strength * (1 - self.l1_ratio) / 2
+
+    def get_config(self) -> dict[str, float]:
+        return {"strength": self.strength, "l1_ratio": self.l1_ratio}

@@ -1,0 +1,171 @@
+"""The tidy tables of a training run: one observation a row, the same columns everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from kerasreg.event_files import EventFiles
+from kerasreg.variables import values_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CURVE_COLUMNS = ("epoch", "split", "quantity", "value")
+WEIGHT_COLUMNS = ("epoch", "variable", "n_weights", "n_zero", "l1_norm", "l2_norm", "max_abs")
+HISTOGRAM_COLUMNS = ("epoch", "variable", "bin_left", "bin_right", "count")
+
+# Bins on each side of zero: at most this many, at least a third of it.
+_MAX_BINS_PER_SIDE = 40
+
+
+class Histogram:
+    """Counts of an array in bins that are the same for every array.
+
+    Bins are [(k − ½)·3^level, (k + ½)·3^level) for integers k, so zero is the middle of a bin.
+    Three neighbours make exactly one bin of the next level: histograms of different epochs are
+    brought to common bins without looking at the weights again. The level follows from the
+    largest modulus; an array of zeros fits every level and has none. Values that are not finite
+    are not counted.
+
+    Args:
+        values: A flat array of floats.
+        max_abs: Its largest modulus.
+    """
+
+    def __init__(self, values: np.ndarray, max_abs: float):
+        flat, largest = values, max_abs
+        if not math.isfinite(largest):
+            flat = flat[np.isfinite(flat)]
+            largest = float(np.max(np.abs(flat), initial=0.0))
+        self.level: int | None = None
+        if largest > 0:
+            self.level = math.ceil(math.log(largest / _MAX_BINS_PER_SIDE, 3))
+            if largest < 1e-30:  # the scale would overflow float32
+                flat = flat.astype(np.float64)
+            # Shifted to positive numbers, so that cutting off the fraction rounds down.
+            self.first = -_MAX_BINS_PER_SIDE - 1
+            scale, shift = flat.dtype.type(3.0**-self.level), flat.dtype.type(0.5 - self.first)
+            self.counts = np.bincount((flat * scale + shift).astype(np.int32))
+        else:
+            self.first = 0
+            self.counts = np.array([flat.size])
+
+    def at_level(self, level: int) -> Counter[int]:
+        """Counts by bin number k, empty bins left out, at a level not finer than the own one."""
+        bins = np.arange(self.first, self.first + len(self.counts))
+        for _ in range(level - self.level if self.level is not None else 0):
+            bins = (bins + 1) // 3
+        merged: Counter[int] = Counter()
+        for k, count in zip(bins.tolist(), self.counts.tolist(), strict=True):
+            if count:
+                merged[k] += count
+        return merged
+
+    def edges_and_counts(self) -> np.ndarray:
+        """Rows (left edge, right edge, count) at the own level."""
+        width = 3.0 ** (self.level or 0)
+        filled = np.flatnonzero(self.counts)
+        inside = slice(filled[0], filled[-1] + 1) if len(filled) else slice(0)
+        left = (np.arange(self.first, self.first + len(self.counts))[inside] - 0.5) * width
+        return np.stack([left, left + width, self.counts[inside]], axis=1)
+
+
+class TrainingRecord:
+    """What a training run leaves behind: `curves`, `weights` and `weight_histograms`.
+
+    The tables are made when they are asked for and are valid at any time, also in the middle
+    of a run and after one that was interrupted.
+
+    Args:
+        log_dir: Folder to which the same is written for TensorBoard, or None.
+    """
+
+    def __init__(self, log_dir: str | Path | None = None) -> None:
+        self._events = None if log_dir is None else EventFiles(log_dir)
+        self._curves: list[tuple[int, str, str, float]] = []
+        self._weights: list[tuple[int, str, int, int, float, float, float]] = []
+        self._histograms: list[tuple[int, str, Histogram]] = []
+
+    def add_curves(self, epoch: int, split: str, values: dict[str, float]) -> None:
+        """Records the quantities of one epoch (from 1) and split (`train`, `validation`)."""
+        self._curves.extend((epoch, split, name, value) for name, value in values.items())
+        if self._events is not None:
+            self._events.add_scalars(split, epoch, values)
+
+    def add_weights(self, epoch: int, variables: list[tuple[str, keras.Variable]]) -> None:
+        """Records zeros, norms and a histogram of variables, given as `named_variables` does."""
+        for name, variable in variables:
+            flat = np.ravel(values_of(variable))
+            if flat.dtype not in (np.float32, np.float64):
+                flat = flat.astype(np.float32)
+            max_abs = float(max(flat.max(initial=0.0), -flat.min(initial=0.0)))
+            n_zero = flat.size - int(np.count_nonzero(flat))
+            l1_norm, l2_norm = float(np.linalg.norm(flat, 1)), float(np.linalg.norm(flat))
+            histogram = Histogram(flat, max_abs)
+            self._weights.append((epoch, name, flat.size, n_zero, l1_norm, l2_norm, max_abs))
+            self._histograms.append((epoch, name, histogram))
+            if self._events is not None:
+                scalars = {
+                    "sparsity": n_zero / max(flat.size, 1),
+                    "l1_norm": l1_norm,
+                    "l2_norm": l2_norm,
+                    "max_abs": max_abs,
+                }
+                by_variable = {f"{quantity}/{name}": scalars[quantity] for quantity in scalars}
+                self._events.add_scalars("train", epoch, by_variable)
+                self._events.add_histogram("train", epoch, name, histogram.edges_and_counts())
+
+    def close(self) -> None:
+        """Ends the event files; the tables stay."""
+        if self._events is not None:
+            self._events.close()
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """Columns `epoch`, `split`, `quantity`, `value`."""
+        return _frame(self._curves, CURVE_COLUMNS)
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """Columns `epoch`, `variable`, `n_weights`, `n_zero`, `l1_norm`, `l2_norm`, `max_abs`."""
+        return _frame(self._weights, WEIGHT_COLUMNS)
+
+    @property
+    def weight_histograms(self) -> pd.DataFrame:
+        """Columns `epoch`, `variable`, `bin_left`, `bin_right`, `count`.
+
+        A variable has the same bins in every epoch.
+        """
+        levels: dict[str, int] = {}
+        for _, variable, histogram in self._histograms:
+            if histogram.level is not None:
+                levels[variable] = max(histogram.level, levels.get(variable, histogram.level))
+        counts = [
+            (epoch, variable, histogram.at_level(levels.get(variable, 0)))
+            for epoch, variable, histogram in self._histograms
+        ]
+        extent: dict[str, tuple[int, int]] = {}
+        for _, variable, by_bin in counts:
+            first, last = extent.get(variable, (0, 0))
+            extent[variable] = min(first, *by_bin, 0), max(last, *by_bin, 0)
+        rows: list[tuple] = []
+        for epoch, variable, by_bin in counts:
+            width = 3.0 ** levels.get(variable, 0)
+            first, last = extent[variable]
+            rows.extend(
+                (epoch, variable, (k - 0.5) * width, (k + 0.5) * width, by_bin[k])
+                for k in range(first, last + 1)
+            )
+        return _frame(rows, HISTOGRAM_COLUMNS)
+
+
+def _frame(rows: list[tuple], columns: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=list(columns))

@@ -1,0 +1,109 @@
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from kerasreg.tables import (
+    CURVE_COLUMNS,
+    HISTOGRAM_COLUMNS,
+    WEIGHT_COLUMNS,
+    Histogram,
+    TrainingRecord,
+)
+from kerasreg.variables import named_variables
+
+FLOATS = st.floats(-1e6, 1e6, width=32)
+
+
+def model_with_weights(*kernels):
+    """A model with one variable, and a function that gives it the next of the kernels."""
+    size = len(kernels[0])
+    layer = keras.layers.Dense(1, use_bias=False, name="line")
+    model = keras.Sequential([keras.Input((size,)), layer])
+    return model, lambda kernel: layer.kernel.assign(np.reshape(kernel, (size, 1)))
+
+
+def test_empty_tables_have_their_columns():
+    record = TrainingRecord()
+    assert tuple(record.curves.columns) == CURVE_COLUMNS
+    assert tuple(record.weights.columns) == WEIGHT_COLUMNS
+    assert tuple(record.weight_histograms.columns) == HISTOGRAM_COLUMNS
+
+
+def test_weights_against_numpy():
+    kernel = np.array([0.0, -3.0, 4.0, -0.0, 0.5], "float32")
+    model, assign = model_with_weights(kernel)
+    assign(kernel)
+    record = TrainingRecord()
+    record.add_weights(7, named_variables(model))
+    (row,) = record.weights.to_dict("records")
+    assert row == {
+        "epoch": 7,
+        "variable": "line/kernel",
+        "n_weights": 5,
+        "n_zero": 2,
+        "l1_norm": pytest.approx(7.5),
+        "l2_norm": pytest.approx(np.sqrt(25.25)),
+        "max_abs": 4.0,
+    }
+
+
+def test_histograms_have_the_same_bins_in_all_epochs():
+    random = np.random.default_rng(0)
+    kernels = [np.zeros(50), *(random.normal(size=50) * scale for scale in (0.01, 5.0, 0.3))]
+    model, assign = model_with_weights(*kernels)
+    record = TrainingRecord()
+    for epoch, kernel in enumerate(kernels, start=1):
+        assign(kernel)
+        record.add_weights(epoch, named_variables(model))
+    table = record.weight_histograms
+    bins = [group[["bin_left", "bin_right"]].to_numpy() for _, group in table.groupby("epoch")]
+    for later in bins[1:]:
+        np.testing.assert_array_equal(bins[0], later)
+    assert (table.groupby("epoch")["count"].sum() == 50).all()
+    for epoch, kernel in enumerate(kernels, start=1):
+        rows = table[table["epoch"] == epoch]
+        for row in rows.itertuples():
+            # Half a unit in the last place of float32 around an edge may fall on either side.
+            slack = 1e-6 * max(abs(row.bin_left), abs(row.bin_right))
+            inside = (kernel >= row.bin_left - slack) & (kernel < row.bin_right + slack)
+            surely = (kernel >= row.bin_left + slack) & (kernel < row.bin_right - slack)
+            assert surely.sum() <= row.count <= inside.sum()
+
+
+def test_zeros_are_in_the_middle_of_a_bin():
+    histogram = Histogram(np.array([0.0, 0.0, 1.0], "float32"), 1.0)
+    left, right, count = next(row for row in histogram.edges_and_counts() if row[0] < 0 < row[1])
+    assert left == -right
+    assert count == 2
+
+
+@given(hnp.arrays(np.float32, st.integers(0, 30), elements=FLOATS), st.integers(0, 3))
+def test_merging_bins_is_the_same_as_counting_in_wider_ones(values, steps):
+    histogram = Histogram(values, float(np.max(np.abs(values), initial=0.0)))
+    level = (histogram.level or 0) + steps
+    merged = histogram.at_level(level)
+    assert sum(merged.values()) == len(values)
+    if histogram.level is not None:
+        assert max(map(abs, merged), default=0) <= 41
+        fine = histogram.at_level(histogram.level)
+        for k, count in merged.items():
+            assert count == sum(fine[j] for j in fine if round(j / 3**steps) == k)
+
+
+def test_weights_that_are_not_finite_are_left_out_of_histograms():
+    histogram = Histogram(np.array([np.nan, np.inf, 1.0, -1.0], "float32"), float("nan"))
+    assert histogram.edges_and_counts()[:, 2].sum() == 2
+
+
+def test_curves():
+    record = TrainingRecord()
+    record.add_curves(1, "train", {"loss": 2.0, "penalty": 0.5})
+    record.add_curves(1, "validation", {"loss": 3.0})
+    assert record.curves.to_numpy().tolist() == [
+        [1, "train", "loss", 2.0],
+        [1, "train", "penalty", 0.5],
+        [1, "validation", "loss", 3.0],
+    ]
