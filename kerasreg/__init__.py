@@ -13,13 +13,13 @@ backend::
 from importlib import import_module
 from types import ModuleType
 
-from kerasreg import regularizers
+from kerasreg import optimizers, regularizers
 
 __version__ = "0.1.0"
 
-_LOADED_ON_USE = ("callbacks", "datasets", "descent", "metrics", "plots", "tables", "training")
+_LOADED_ON_USE = ("callbacks", "datasets", "descent", "metrics", "optimality", "plots", "tables", "training")
 
-__all__ = ["__version__", "regularizers", *_LOADED_ON_USE]
+__all__ = ["__version__", "optimizers", "regularizers", *_LOADED_ON_USE]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasreg.regularizers.gate import Gate
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import AbsolutePlusSquare
 
@@ -76,6 +77,8 @@ def as_penalty(regularizer: Any) -> Penalty:
     """
     if isinstance(regularizer, Penalty):
         return regularizer
+    if isinstance(regularizer, Gate):
+        return regularizer.penalty
     if type(regularizer) in _BUILTIN:
         return KerasPenalty(regularizer)
     raise TypeError(

@@ -1,0 +1,404 @@
+"""Proximal optimizers: Keras's optimizers, with the prox of the penalties inside the update.
+
+`model.compile(kerasreg.optimizers.ProximalAdam(1e-3), …)` is all that `model.fit` needs to end in
+exact zeros: every `l1`, `l1_l2` or `kerasreg.regularizers` penalty on a weight is found through
+`variable.regularizer`. A step for a weight w with data gradient g and penalty P is
+
+    u = w − H⁻¹·m(g),    w ← argminᵥ ½·‖v − u‖²_H + P(v) = P.prox(u, step_size=diag(H)⁻¹)
+
+with m and the diagonal metric H of the optimizer (SGD: m = g, H = 1/learning_rate; Adam: the
+averaged gradient, and one step size a coordinate). The descent follows the data loss alone: what
+the penalties put into the gradients is taken out before clipping and averaging.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasreg.regularizers.gate import Gate
+from kerasreg.regularizers.keras_builtin import as_penalty
+
+# From this number of weights on, TensorFlow compiles the update of a variable by XLA on its own,
+# as one pass over memory; below it, the operations one by one are as fast.
+_COMPILED_FROM = 2**16
+
+
+class ProximalOptimizer(keras.optimizers.Optimizer):
+    """What the proximal optimizers share; it stands before a Keras optimizer among the bases.
+
+    An optimizer of another kind says in `_step_size` in which metric it moves::
+
+        @keras.saving.register_keras_serializable(package="mine")
+        class ProximalAdamax(ProximalOptimizer, keras.optimizers.Adamax):
+            def _step_size(self, index, learning_rate):
+                return learning_rate / (self._u[index] + self.epsilon)
+
+    `strength_scale`, a scalar variable, multiplies the strengths of all penalties in the prox. It
+    is 1 unless something sets it.
+    """
+
+    # Whether this apply has built the optimizer, within a trace that TensorFlow throws away.
+    _in_first_trace = False
+    _must_be_marked = False
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Makes the optimizer's state and finds the penalty of each variable.
+
+        Raises:
+            TypeError: For a regularizer without a prox, naming its variable.
+        """
+        if self.built:
+            return
+        self._gates: list[Any] = self._gates_before(variables)
+        self._in_gradient = [False] * len(self._gates)
+        self._compiled_updates: dict[int, Any] = {}
+        super().build(variables)
+        # Made here, a variable also lets TensorFlow trace `fit` a second time, where SGD has no
+        # state: the first trace had differentiated the regularizers before they had their gates.
+        self.strength_scale = self.add_variable(
+            shape=(),
+            initializer="ones",
+            dtype="float32",
+            aggregation="only_first_replica",
+            name="strength_scale",
+        )
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Any = None) -> None:
+        """Does one step: the gradients move the weights, the prox of each penalty follows.
+
+        Args:
+            grads: Gradients of the loss, with the penalties of `model.losses` in it or not; what
+                they have put into the gradients is taken out.
+            trainable_variables: The variables, in the order of `grads`.
+
+        Raises:
+            RuntimeError: If it cannot be known whether the gradients hold the penalties.
+        """
+        variables = None if trainable_variables is None else list(trainable_variables)
+        if not self.built and any(getattr(v, "regularizer", None) for v in variables or ()):
+            if not _in_tensorflow_graph():
+                raise RuntimeError(_unknown("it was not built when they were computed"))
+            self._in_first_trace = True
+        super().apply(grads, variables)
+        if self._in_first_trace:
+            self._in_first_trace, self._must_be_marked = False, True
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Moves one variable, as Keras's optimizers call it."""
+        index = self._get_variable_index(variable)
+        if self._gates[index] is None:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        learning_rate = ops.cast(learning_rate, variable.dtype)
+        update = self._update
+        if self._is_compiled_alone(gradient, variable):
+            update = self._compiled_updates.setdefault(index, _compiled(update))
+        update(variable, gradient, learning_rate, self._in_gradient[index])
+
+    def _update(self, variable: Any, gradient: Any, learning_rate: Any, in_gradient: bool) -> None:
+        index = self._get_variable_index(variable)
+        if in_gradient:
+            gradient = gradient - ops.cast(self._gates[index].gradient(variable), gradient.dtype)
+        self._proximal_step(variable, gradient, learning_rate)
+
+    def _proximal_step(self, variable: Any, gradient: Any, learning_rate: Any) -> None:
+        self._gradient_step(variable, gradient, learning_rate)
+        self.assign(variable, self._prox(variable, variable, learning_rate))
+
+    def _gradient_step(self, variable: Any, gradient: Any, learning_rate: Any) -> None:
+        """The update of the Keras optimizer."""
+        super().update_step(gradient, variable, learning_rate)
+
+    def _prox(self, variable: Any, point: Any, learning_rate: Any) -> Any:
+        """The prox of the variable's penalty at a point, in the optimizer's metric."""
+        index = self._get_variable_index(variable)
+        penalty = self._gates[index].penalty
+        strength = ops.cast(self.strength_scale, variable.dtype) * penalty.strength
+        return penalty.prox(point, self._step_size(index, learning_rate), strength)
+
+    def _step_size(self, index: int, learning_rate: Any) -> Any:
+        """How far a unit of data gradient moves a weight: a scalar, or one for each weight.
+
+        Called after the optimizer's state was updated.
+        """
+        raise NotImplementedError
+
+    def _backend_apply_gradients(self, grads: list[Any], trainable_variables: list[Any]) -> None:
+        indices = [self._get_variable_index(variable) for variable in trainable_variables]
+        for index in indices:
+            self._in_gradient[index] = self._is_in_gradient(index)
+        if self._must_be_marked and not self._in_first_trace:
+            if not any(self._in_gradient):
+                raise RuntimeError(_unknown("it was not built when they were traced"))
+            self._must_be_marked = False
+        if self.clipnorm or self.global_clipnorm or self.clipvalue:
+            grads = [
+                self._data_gradient(gradient, index)
+                for gradient, index in zip(grads, indices, strict=True)
+            ]
+        super()._backend_apply_gradients(grads, trainable_variables)
+
+    def _is_in_gradient(self, index: int) -> bool:
+        """Whether the gradient that is applied holds that of the variable's penalty."""
+        gate, variable = self._gates[index], self._trainable_variables[index]
+        if gate is None:
+            return False
+        if variable.regularizer is not gate:
+            raise RuntimeError(
+                f"The regularizer of the variable '{variable.path}' was changed after "
+                f"{type(self).__name__} was built. Compile the model with a new optimizer"
+            )
+        marked = gate.take_mark()
+        if gate.was_marked and not marked and not self._in_first_trace:
+            raise RuntimeError(
+                _unknown(
+                    f"the penalty of '{variable.path}' was in earlier ones and is not in these, "
+                    "unless they were compiled apart from it; put both into one tf.function"
+                )
+            )
+        return marked
+
+    def _data_gradient(self, gradient: Any, index: int) -> Any:
+        """Takes the penalty's gradient out before clipping sees it."""
+        if not self._in_gradient[index]:
+            return gradient
+        self._in_gradient[index] = False
+        # Each replica has added its share to the sum over replicas.
+        penalty_gradient = self._gates[index].gradient(self._trainable_variables[index])
+        return gradient - ops.cast(penalty_gradient, gradient.dtype) / _n_replicas()
+
+    def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
+        """Averages the weights, except that a weight that is zero now is zero in the average.
+
+        The average of a weight that was once not zero would else become small, but never zero.
+        """
+        super()._update_model_variables_moving_average(trainable_variables)
+        averages = self._model_variables_moving_average
+        for variable, average, gate in zip(trainable_variables, averages, self._gates, strict=True):
+            if gate is not None:
+                average.assign(ops.where(ops.equal(variable, 0), 0.0, average))
+
+    def _gates_before(self, variables: Sequence[Any]) -> list[Gate | None]:
+        """The gate of each variable, set before its regularizer where there is none yet."""
+        gates: list[Gate | None] = []
+        for variable in variables:
+            regularizer = getattr(variable, "regularizer", None)
+            if isinstance(regularizer, Gate):  # of an earlier proximal optimizer
+                regularizer.forget()
+                gates.append(regularizer)
+                continue
+            try:
+                penalty = as_penalty(regularizer) if regularizer else None
+            except TypeError as error:
+                raise TypeError(
+                    f"{type(self).__name__} needs the prox of the regularizer of the variable "
+                    f"'{variable.path}'. {error}. Or train with an optimizer of keras.optimizers"
+                ) from None
+            gates.append(Gate(regularizer, penalty) if penalty else None)
+        for variable, gate in zip(variables, gates, strict=True):
+            if gate is not None:
+                variable.regularizer = gate
+        return gates
+
+    def _is_compiled_alone(self, gradient: Any, variable: Any) -> bool:
+        if keras.backend.backend() != "tensorflow" or math.prod(variable.shape) < _COMPILED_FROM:
+            return False
+        import tensorflow as tf
+
+        return isinstance(gradient, tf.Tensor) and _n_replicas() == 1
+
+
+def _unknown(why: str) -> str:
+    return (
+        "A proximal optimizer cannot know whether these gradients hold those of the penalties: "
+        f"{why}. Build it before the first gradients: `optimizer.build(model.trainable_variables)`"
+    )
+
+
+def _in_tensorflow_graph() -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.executing_eagerly()
+
+
+def _n_replicas() -> int:
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _compiled(update: Callable[..., None]) -> Callable[..., None]:
+    """The update of one variable as an XLA program of its own."""
+    import tensorflow as tf
+
+    return tf.function(update, jit_compile=True, autograph=False)
+
+
+@keras.saving.register_keras_serializable(package="kerasreg")
+class ProximalSGD(ProximalOptimizer, keras.optimizers.SGD):
+    """Proximal gradient descent, with momentum and Nesterov.
+
+    Without momentum, for data gradient g and learning rate η,
+
+        w ← P.prox(w − η·g, step_size=η).
+
+    With momentum β the velocity is the displacement of the weights, the prox included
+    (inertial forward-backward splitting):
+
+        w' = P.prox(w + β·v − η·g, step_size=η),    v ← w' − w.
+
+    With `nesterov=True` the step is that of FISTA with constant β, where the variable holds the
+    point y that looks ahead:
+
+        x' = P.prox(y − η·g(y), step_size=η),    v ← x' − x,    y ← x' + β·v,
+
+    except that v is 0 where x' is: what is zero stays an exact zero in y.
+
+    Keras's own momentum with a prox after it would end in another minimum, for its velocity
+    grows to g/(1 − β) where the prox has only η·λ to set against it.
+
+    Args:
+        As for `keras.optimizers.SGD`.
+
+    Example:
+
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> model.compile(kerasreg.optimizers.ProximalSGD(0.1), "mse")
+
+    References:
+        Parikh & Boyd, Proximal Algorithms (2014), eq. 4.2.
+        Ochs, Chen, Brox & Pock, iPiano (2014), algorithm 1.
+        Beck & Teboulle, FISTA (2009), eqs. 4.1 to 4.3, with constant momentum.
+    """
+
+    def _proximal_step(self, variable: Any, gradient: Any, learning_rate: Any) -> None:
+        if self.momentum == 0:
+            super()._proximal_step(variable, gradient, learning_rate)
+            return
+        self._gradient_step(variable, gradient, learning_rate)
+        momentum = self.momentums[self._get_variable_index(variable)]
+        ahead = self.momentum * momentum if self.nesterov else 0.0
+        reached = variable - ahead
+        point = self._prox(variable, reached, learning_rate)
+        velocity = momentum + (point - reached)
+        if self.nesterov:
+            velocity = ops.where(ops.equal(point, 0), 0.0, velocity)
+            self.assign(variable, point + self.momentum * velocity)
+        else:
+            self.assign(variable, point)
+        self.assign(momentum, velocity)
+
+    def _step_size(self, index: int, learning_rate: Any) -> Any:
+        return learning_rate
+
+
+@keras.saving.register_keras_serializable(package="kerasreg")
+class ProximalAdam(ProximalOptimizer, keras.optimizers.Adam):
+    """Adam, whose penalties are applied by their prox in Adam's own metric.
+
+    With Adam's corrected averages m̂ of the data gradient and v̂ of its square (the largest v so
+    far with `amsgrad=True`), learning rate η and coordinates i,
+
+        w ← P.prox(w − t·m̂, step_size=t),    tᵢ = η / (√v̂ᵢ + ε).
+
+    A weight without any data gradient (an input that is always 0, say) has a step size near η/ε,
+    and becomes zero within a few steps under almost any L1. That is where the minimum has it.
+
+    Args:
+        As for `keras.optimizers.Adam`.
+
+    Example:
+
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> model.compile(kerasreg.optimizers.ProximalAdam(1e-3), "mse")
+
+    References:
+        Yun, Lozano & Yang, Adaptive Proximal Gradient Methods for Structured Neural Networks
+        (ProxGen, arXiv:2007.07484), algorithm 1 with Cₜ = diag(√v̂ + ε).
+        Kingma & Ba, Adam (arXiv:1412.6980), with Keras's placement of ε.
+    """
+
+    def _step_size(self, index: int, learning_rate: Any) -> Any:
+        velocity = (self._velocity_hats if self.amsgrad else self._velocities)[index]
+        step = ops.cast(self.iterations + 1, velocity.dtype)
+        correction = ops.sqrt(1 - ops.power(ops.cast(self.beta_2, velocity.dtype), step))
+        return learning_rate * correction / (ops.sqrt(velocity) + self.epsilon)
+
+
+@keras.saving.register_keras_serializable(package="kerasreg")
+class ProximalAdamW(ProximalAdam, keras.optimizers.AdamW):
+    """AdamW, whose penalties are applied by their prox in Adam's own metric.
+
+    First w ← w − η·weight_decay·w, then the step of `ProximalAdam`. The decay is decoupled: it is
+    no part of the objective, and a zero stays a zero under it.
+
+    Args:
+        As for `keras.optimizers.AdamW`.
+
+    References:
+        Loshchilov & Hutter, Decoupled Weight Decay Regularization (arXiv:1711.05101),
+        algorithm 2; see `ProximalAdam` for the prox.
+    """
+
+
+@keras.saving.register_keras_serializable(package="kerasreg")
+class ProximalRMSprop(ProximalOptimizer, keras.optimizers.RMSprop):
+    """RMSprop, whose penalties are applied by their prox in RMSprop's own metric.
+
+    With the average v of the squared data gradient (less the square of its average with
+    `centered=True`), learning rate η and coordinates i,
+
+        w ← P.prox(w − t·g, step_size=t),    tᵢ = η / √(vᵢ + ε).
+
+    With momentum the velocity is the displacement of the weights, as in `ProximalSGD`.
+
+    Args:
+        As for `keras.optimizers.RMSprop`.
+
+    References:
+        Hinton, Neural Networks for Machine Learning, lecture 6e (2012); ProxGen
+        (arXiv:2007.07484), algorithm 1 with Cₜ = diag(√(v + ε)).
+    """
+
+    def _proximal_step(self, variable: Any, gradient: Any, learning_rate: Any) -> None:
+        self._gradient_step(variable, gradient, learning_rate)
+        point = self._prox(variable, variable, learning_rate)
+        if self.momentum > 0:
+            momentum = self._momentums[self._get_variable_index(variable)]
+            self.assign(momentum, momentum - (point - variable))
+        self.assign(variable, point)
+
+    def _step_size(self, index: int, learning_rate: Any) -> Any:
+        spread = self._velocities[index] + self.epsilon
+        if self.centered:
+            spread = spread - ops.square(self._average_gradients[index])
+        return learning_rate / ops.sqrt(spread)
+
+
+@keras.saving.register_keras_serializable(package="kerasreg")
+class ProximalAdagrad(ProximalOptimizer, keras.optimizers.Adagrad):
+    """Adagrad, whose penalties are applied by their prox in Adagrad's own metric.
+
+    With the sum a of the squared data gradients, learning rate η and coordinates i,
+
+        w ← P.prox(w − t·g, step_size=t),    tᵢ = η / √(aᵢ + ε).
+
+    Args:
+        As for `keras.optimizers.Adagrad`.
+
+    References:
+        Duchi, Hazan & Singer, Adaptive Subgradient Methods (2011), eq. 4 (the composite mirror
+        descent update).
+    """
+
+    def _step_size(self, index: int, learning_rate: Any) -> Any:
+        return learning_rate / ops.sqrt(self._accumulators[index] + self.epsilon)

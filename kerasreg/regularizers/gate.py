@@ -1,0 +1,144 @@
+"""The mark that a penalty leaves where its gradient goes into a loss."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasreg.regularizers.penalty import Penalty
+
+
+class Gate(keras.Regularizer):
+    """Stands before the regularizer of a variable and notices when it is differentiated.
+
+    A proximal optimizer applies a penalty by its prox, so that the penalty's gradient has to
+    leave the gradients that it is given: it would count twice. Whether it is in them cannot be
+    seen by looking at them; a loop may have forgotten `model.losses`. The gate therefore passes
+    value and gradient on unchanged, and its backward rule, which runs where the gradient is
+    traced or computed, sets a mark. Under any other optimizer nobody asks for the mark, and the
+    gate does nothing.
+
+    Args:
+        regularizer: The regularizer that the variable had.
+        penalty: The `Penalty` behind it, `as_penalty(regularizer)`.
+    """
+
+    def __init__(self, regularizer: Any, penalty: Penalty):
+        self.regularizer = regularizer
+        self.penalty = penalty
+        self.forget()
+
+    def __call__(self, w: Any) -> Any:
+        return _passing()(self.regularizer(w), self._mark)
+
+    def gradient(self, w: Any) -> Any:
+        """What this backend's differentiation of the regularizer puts into a gradient at `w`."""
+        return _differentiate(self.regularizer, w)
+
+    def forget(self) -> None:
+        """Takes all marks away."""
+        self._marks: set[int] = set()
+        self.was_marked = False
+
+    def take_mark(self) -> bool:
+        """Whether the penalty was differentiated since the last call, on this replica."""
+        replica = _replica()
+        marked = replica in self._marks
+        self._marks.discard(replica)
+        return marked
+
+    def _mark(self) -> None:
+        self._marks.add(_replica())
+        self.was_marked = True
+
+    def get_config(self) -> dict[str, Any]:
+        return self.regularizer.get_config()
+
+
+def _replica() -> int:
+    """Under `tf.distribute` each replica has its own gradient, and traces it by itself."""
+    if keras.backend.backend() != "tensorflow":
+        return 0
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    # A tensor on TPUs, where all replicas are traced as one.
+    replica = context.replica_id_in_sync_group if context else 0
+    return replica if isinstance(replica, int) else 0
+
+
+@cache
+def _passing() -> Callable[[Any, Callable[[], None]], Any]:
+    """The function (value, mark) → value whose backward rule calls `mark`."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        def in_tensorflow(value: Any, mark: Callable[[], None]) -> Any:
+            @tf.custom_gradient
+            def identity(value: Any) -> Any:
+                def backward(upstream: Any) -> Any:
+                    mark()
+                    return upstream
+
+                return tf.identity(value), backward
+
+            return identity(value)
+
+        return in_tensorflow
+    if backend == "jax":
+        import jax
+
+        # keras.ops.custom_gradient would call `mark` in the forward pass here.
+        def in_jax(value: Any, mark: Callable[[], None]) -> Any:
+            return value
+
+        def forward(value: Any, mark: Callable[[], None]) -> tuple[Any, None]:
+            return value, None
+
+        def backward(mark: Callable[[], None], _: None, upstream: Any) -> tuple[Any]:
+            mark()
+            return (upstream,)
+
+        gate = jax.custom_vjp(in_jax, nondiff_argnums=(1,))
+        gate.defvjp(forward, backward)
+        return gate
+    import torch
+
+    class InTorch(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, value: Any, mark: Callable[[], None]) -> Any:
+            ctx.mark = mark
+            return value.view_as(value)
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> tuple[Any, None]:
+            ctx.mark()
+            return upstream, None
+
+    return InTorch.apply
+
+
+def _differentiate(function: Callable[[Any], Any], w: Any) -> Any:
+    """Gradient of a scalar function by the backend's automatic differentiation."""
+    w = ops.convert_to_tensor(w)
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        w = tf.identity(w)
+        with tf.GradientTape() as tape:
+            tape.watch(w)
+            value = function(w)
+        return tape.gradient(value, w)
+    if backend == "jax":
+        import jax
+
+        return jax.grad(function)(w)
+    import torch
+
+    with torch.enable_grad():
+        w = w.detach().requires_grad_()
+        return torch.autograd.grad(function(w), w)[0]
