@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 T = TypeVar("T")
+
+OFTEN = 0.95  # the share of the runs in which something has to hold
 
 #: What a finding may say of a claim.
 VERDICTS = ("confirmed", "qualified", "refuted")
@@ -76,3 +80,40 @@ def no_progress(iterable: Iterable[T], description: str = "") -> Iterable[T]:
     """Return `iterable` as it is: the `track` of an experiment that nobody watches."""
     del description
     return iterable
+
+
+def decide(
+    claim: str,
+    literal: Any,
+    saved: Any,
+    rule: str,
+    numbers: Mapping[str, Any],
+    statement: str,
+) -> Finding:
+    """A finding from which runs meet a claim, literally or under a condition that saves it.
+
+    Args:
+        claim: The claim's name.
+        literal: One True or False for each run: it meets the claim as the text means it.
+        saved: The same, under the condition.
+        rule: What has to hold, in words: "Confirmed if in at least 95 % of the runs " goes before
+            it. It names the condition.
+        numbers: The values in all runs, by a name; their median, least and largest are reported.
+        statement: One sentence.
+
+    Returns:
+        A finding that is confirmed where 95 % of the runs meet the claim, qualified where 95 %
+        do so under the condition, and refuted otherwise.
+    """
+    shares = float(np.mean(literal)), float(np.mean(saved))
+    verdict = (
+        "confirmed" if shares[0] >= OFTEN else "qualified" if shares[1] >= OFTEN else "refuted"
+    )
+    names = ("share of runs, literally", "share of runs, under the condition")
+    spread = {
+        f"{name} ({statistic.__name__})": float(statistic(values))
+        for name, values in numbers.items()
+        for statistic in (np.median, np.min, np.max)
+    }
+    rule = f"Confirmed if in at least {OFTEN:.0%} of the runs {rule}; refuted otherwise."
+    return Finding(claim, verdict, rule, dict(zip(names, shares, strict=True)) | spread, statement)

@@ -2,23 +2,7 @@
 
 import numpy as np
 
-from experiments.outcome import Finding
-
-OFTEN = 0.95  # the share of the runs in which something has to hold
-
-
-def decide(claim, literal, saved, rule, numbers, statement):
-    """A finding from which runs (True, False) meet the claim, literally or under a condition."""
-    literal, saved = float(np.mean(literal)), float(np.mean(saved))
-    verdict = "confirmed" if literal >= OFTEN else "qualified" if saved >= OFTEN else "refuted"
-    shares = {"share of runs, literally": literal, "share of runs, under the condition": saved}
-    spread = {
-        f"{name} ({statistic.__name__})": float(statistic(values))
-        for name, values in numbers.items()
-        for statistic in (np.median, np.min, np.max)
-    }
-    rule = f"Confirmed if in at least {OFTEN:.0%} of the runs {rule}; refuted otherwise."
-    return Finding(claim, verdict, rule, shares | spread, statement)
+from experiments.outcome import decide
 
 
 def findings(fits, descents, settings):

@@ -1,0 +1,158 @@
+"""The problems of `exact_zeros`, and the roads to zero: how each is built, trained and measured."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasreg import optimizers, training, variables
+
+# What a road puts into the loss, and the optimizer.
+SPRED, PRUNING, PROXIMAL = "spred, w = u ⊙ v", "magnitude pruning", "proximal Adam"
+ROADS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "subgradient SGD": ("l1", keras.optimizers.SGD),
+    "subgradient Adam": ("l1", keras.optimizers.Adam),
+    "Ftrl": ("none", keras.optimizers.Ftrl),
+    SPRED: ("factored", keras.optimizers.Adam),
+    PRUNING: ("none", keras.optimizers.Adam),
+    "proximal SGD": ("l1", optimizers.ProximalSGD),
+    PROXIMAL: ("l1", optimizers.ProximalAdam),
+    "L2, Adam": ("l2", keras.optimizers.Adam),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is minimized: mean loss + strength·Σ|w| over all kernels; biases are free."""
+
+    units: tuple[int, ...]  # of the layers; all but the last are ReLU
+    loss: str
+    strength: float
+    rates: dict[str, float]  # learning rates of SGD, Adam and Ftrl
+    epochs: int
+    batch_size: int | None = None  # None: all samples in every step
+    copies: int = 1  # of the data in an epoch, so that it has more than one step of all samples
+
+
+class FactoredDense(keras.layers.Layer):
+    """A Dense layer with kernel u ⊙ v; the least l2·(u² + v²) over u·v = w is 2·l2·|w|."""
+
+    def __init__(self, units: int, activation: Any = None, l2: float = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.units, self.activation, self.l2 = units, activation, l2
+
+    def build(self, input_shape: Any) -> None:
+        shape, penalty = (input_shape[-1], self.units), keras.regularizers.L2(self.l2)
+        self.u = self.add_weight(shape, name="u", regularizer=penalty)
+        self.v = self.add_weight(shape, "ones", name="v", regularizer=penalty)
+        self.bias = self.add_weight((self.units,), "zeros", name="bias")
+
+    @property
+    def kernel(self) -> Any:
+        return self.u * self.v
+
+    def call(self, inputs: Any) -> Any:
+        outputs = ops.matmul(inputs, self.kernel) + self.bias
+        return keras.activations.get(self.activation)(outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"units": self.units, "activation": self.activation, "l2": self.l2}
+        return super().get_config() | own
+
+
+class Road:
+    """A model and an optimizer, trained from new weights for each seed by the same program."""
+
+    def __init__(self, name: str, problem: Problem, x: Any):
+        self.problem, (penalty, optimizer) = problem, ROADS[name]
+        self.model = keras.Sequential([keras.Input(x.shape[1:])])
+        for number, units in enumerate(problem.units, start=1):
+            activation = "relu" if number < len(problem.units) else "linear"
+            self.model.add(_layer(units, activation, penalty, problem.strength))
+        kind = optimizer.__name__.removeprefix("Proximal")
+        settings = {"learning_rate": problem.rates[kind]}
+        if kind == "Ftrl":  # its penalty stands once beside the sum of all steps
+            n_steps = problem.epochs * problem.copies * -(-len(x) // (problem.batch_size or len(x)))
+            settings["l1_regularization_strength"] = problem.strength * n_steps
+        self.optimizer = optimizer(**settings)
+        self.optimizer.build(self.model.trainable_variables)
+        # By how much a penalty moves a weight in a step, about: rate·λ, or Adam's rate.
+        self.step = problem.rates[kind] * (problem.strength if kind == "SGD" else 1)
+        self._untouched = [variables.values_of(v).copy() for v in self.optimizer.variables]
+        self._masks = [_masked(layer.kernel) for layer in self.model.layers if name == PRUNING]
+
+    def train(self, x: Any, y: Any, seed: int, n_kept: int, log_dir: str | None) -> float:
+        """Seconds of training. Pruning keeps the `n_kept` largest weights in the last third."""
+        keras.utils.set_random_seed(seed)
+        self.model.set_weights(keras.models.clone_model(self.model).get_weights())
+        self.optimizer.set_weights(self._untouched)
+        options: dict[str, Any] = {"optimizer": self.optimizer, "loss": _loss(self.problem)}
+        options |= {"batch_size": self.problem.batch_size or len(x), "jit_compile": False}
+        options["shuffle"] = self.problem.batch_size is not None  # copies have to stay whole
+        copies, epochs = self.problem.copies, self.problem.epochs
+        x, y, start = np.tile(x, (copies, 1)), np.tile(y, copies), time.perf_counter()
+        last = epochs // 3 if self._masks else 0
+        for mask in self._masks:
+            mask.assign(ops.ones_like(mask))
+        training.train(
+            self.model, x, y, epochs=epochs - last, seed=seed, log_dir=log_dir, **options
+        )
+        if self._masks:
+            sizes = [np.abs(kernel) for kernel in self.kernels()]
+            least = np.sort(np.concatenate([size.ravel() for size in sizes]))[-n_kept]
+            for mask, size in zip(self._masks, sizes, strict=True):
+                mask.assign(size >= least)
+            training.train(self.model, x, y, epochs=last, seed=seed, **options)
+        return time.perf_counter() - start
+
+    def kernels(self) -> list[np.ndarray]:
+        return [ops.convert_to_numpy(layer.kernel) for layer in self.model.layers]
+
+    def measures(self, data: Any) -> dict[str, float]:
+        weights = np.concatenate([kernel.ravel() for kernel in self.kernels()])
+        scores = ops.convert_to_numpy(self.model(data.x_test))
+        if scores.shape[1] > 1:
+            score = np.mean(scores.argmax(axis=1) == data.y_test)  # accuracy
+        else:
+            score = 1 - np.mean((scores[:, 0] - data.y_test) ** 2) / np.var(data.y_test)  # R²
+        data_loss = ops.mean(_loss(self.problem)(data.y_train, self.model(data.x_train)))
+        return {
+            "n_nonzero": np.count_nonzero(weights),
+            "zero_share": np.mean(weights == 0),
+            "near_zero_share": np.mean(np.abs(weights) < 1e-3),
+            "objective": float(data_loss) + self.problem.strength * np.abs(weights).sum(),
+            "held_out_score": score,
+        }
+
+    def last_steps(self, x: Any, y: Any, n: int, features: np.ndarray) -> np.ndarray:
+        """Trains on for n steps: the weights of some features after each, in units of `step`."""
+        path = []
+        for _ in range(n):
+            self.model.train_on_batch(x, y)
+            path.append(self.kernels()[0][features, 0] / self.step)
+        return np.array(path)
+
+
+def _layer(units: int, activation: str, penalty: str, strength: float) -> Any:
+    if penalty == "factored":
+        return FactoredDense(units, activation, l2=strength / 2)
+    regularizer = {"l1": keras.regularizers.L1, "l2": keras.regularizers.L2}.get(penalty)
+    chosen = regularizer(strength) if regularizer else None
+    return keras.layers.Dense(units, activation, kernel_regularizer=chosen)
+
+
+def _loss(problem: Problem) -> Any:
+    if problem.loss == "mean_squared_error":
+        return keras.losses.MeanSquaredError()
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def _masked(kernel: Any) -> Any:
+    """A mask that the kernel is multiplied by after every step."""
+    mask = keras.Variable(np.ones(kernel.shape), trainable=False)
+    kernel.constraint = lambda w: w * mask
+    return mask
