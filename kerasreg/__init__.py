@@ -17,7 +17,16 @@ from kerasreg import optimizers, regularizers
 
 __version__ = "0.1.0"
 
-_LOADED_ON_USE = ("callbacks", "datasets", "descent", "metrics", "optimality", "plots", "tables", "training")
+_LOADED_ON_USE = (
+    "callbacks",
+    "datasets",
+    "descent",
+    "metrics",
+    "optimality",
+    "plots",
+    "tables",
+    "training",
+)
 
 __all__ = ["__version__", "optimizers", "regularizers", *_LOADED_ON_USE]
 

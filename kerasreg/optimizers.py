@@ -116,7 +116,9 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
         """The prox of the variable's penalty at a point, in the optimizer's metric."""
         index = self._get_variable_index(variable)
         penalty = self._gates[index].penalty
-        strength = ops.cast(self.strength_scale, variable.dtype) * penalty.strength
+        # A strength in half precision would have three digits.
+        precision = "float64" if "float64" in str(variable.dtype) else "float32"
+        strength = ops.cast(self.strength_scale, precision) * penalty.strength
         return penalty.prox(point, self._step_size(index, learning_rate), strength)
 
     def _step_size(self, index: int, learning_rate: Any) -> Any:
@@ -178,7 +180,7 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
         super()._update_model_variables_moving_average(trainable_variables)
         averages = self._model_variables_moving_average
         for variable, average, gate in zip(trainable_variables, averages, self._gates, strict=True):
-            if gate is not None:
+            if gate is not None and average is not None:
                 average.assign(ops.where(ops.equal(variable, 0), 0.0, average))
 
     def _gates_before(self, variables: Sequence[Any]) -> list[Gate | None]:

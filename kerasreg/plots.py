@@ -18,14 +18,20 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-# Okabe and Ito's palette, which stays apart under every common colour blindness. One penalty has
-# one colour in every figure.
+# Okabe and Ito's palette, which stays apart under every common colour blindness, with darker
+# shades of its colours for relatives. One penalty has one colour in every figure.
 PENALTY_COLORS = {
     "none": "#555555",
     "l1": "#D55E00",
     "l2": "#0072B2",
     "l1_l2": "#009E73",
     "elastic_net": "#009E73",
+    "group_lasso": "#CC79A7",
+    "sparse_group_lasso": "#7E3F66",
+    "mcp": "#E69F00",
+    "scad": "#56B4E9",
+    "log_sum": "#8A6A00",
+    "kl_sparsity": "#000000",
 }
 OTHER_COLORS = ("#E69F00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
 

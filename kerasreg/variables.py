@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasreg.regularizers import Penalty, as_penalty
+
 
 def layer_paths(model: keras.Model) -> dict[int, str]:
     """Paths of all layers below a model, by `id(layer)`, in the order of the layer tree.
@@ -67,6 +69,16 @@ def values_of(variable: keras.Variable) -> np.ndarray:
     # keras.ops.convert_to_numpy copies, and TensorFlow's way of copying is deprecated by NumPy.
     value = variable.value
     return value.numpy() if hasattr(value, "numpy") else np.asarray(value)
+
+
+def penalty_of(name: str, variable: Any) -> Penalty | None:
+    """The penalty of a variable, None if it has no regularizer."""
+    if getattr(variable, "regularizer", None) is None:
+        return None
+    try:
+        return as_penalty(variable.regularizer)
+    except TypeError as error:
+        raise TypeError(f"The penalty of the variable '{name}' is not known. {error}") from None
 
 
 def _sibling_names(layers: list[Any]) -> list[str]:

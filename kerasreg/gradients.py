@@ -1,0 +1,289 @@
+"""The gradient of the data loss alone, over all samples, on every backend of Keras."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops, tree
+
+from kerasreg.regularizers.validation import invalid_argument
+from kerasreg.variables import named_variables, values_of
+
+
+class DataGradient:
+    """Gradient of a model's data loss at any weights; the model itself is never changed.
+
+    With batches b of n_b samples the data loss is, as Keras reports it,
+
+        data_loss(θ) = Σ_b n_b·(loss_b(θ) + Σ added_b(θ)) / Σ_b n_b,
+
+    where `added` are activity regularizers and what layers give to `add_loss`. Weight
+    regularizers are not in it: they are left out in the first place, not subtracted. Where the
+    loss and all that is added are means over the samples, the batch size does not matter.
+
+    Args:
+        model: A built Keras model.
+        x: Inputs, an array of shape `(samples, …)` or a nested structure of them.
+        y: Targets, likewise.
+        loss: Name of a Keras loss, a `keras.losses.Loss`, or a callable of `(y_true, y_pred)`;
+            for several outputs one for all of them, a list, or a dict by output.
+        sample_weight: Weights of shape `(samples,)`, used as Keras's losses use them, or None;
+            for several outputs one for all of them, a list, or a dict by output.
+        batch_size: Samples a pass, an int >= 1.
+        training: The argument `training` of the model's call.
+
+    Raises:
+        TypeError: If `model` is not a Keras model.
+        ValueError: If it is not built; for an unknown loss; for arrays that are empty, of
+            different length or not finite; for a loss that is no mean over the samples in more
+            than one batch.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        x: Any,
+        y: Any,
+        loss: Any,
+        *,
+        sample_weight: Any = None,
+        batch_size: int = 1024,
+        training: bool = False,
+    ):
+        self._model, self._training = checked_model(model), training
+        self._variables = [variable for _, variable in named_variables(model)]
+        if not self._variables:
+            raise ValueError(
+                f"The model '{model.name}' has no trainable weights. Set `trainable = True` on the "
+                "layers to check"
+            )
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
+            raise invalid_argument("batch_size", "an int >= 1", batch_size)
+        if batch_size < 1:
+            raise invalid_argument("batch_size", "an int >= 1", batch_size)
+        self._batch_size = int(batch_size)
+        self._data = checked_data(x, y, sample_weight)
+        self._n_samples = len(tree.flatten(self._data[0])[0])
+        self._losses = tree.map_structure(resolved_loss, loss, none_is_leaf=False)
+        for each in tree.flatten(self._losses):
+            self._check_reduction(each, sample_weight is not None)
+        self._gradient = _differentiated(self._loss)
+
+    def __call__(self, weights: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+        """Gradient by each trainable variable, in the model's order.
+
+        Args:
+            weights: Values of the trainable variables; those that they have by default.
+
+        Returns:
+            One array a variable, of its shape, float32 (float64 for float64 variables).
+        """
+        if weights is None:
+            weights = [values_of(variable) for variable in self._variables]
+        # Sums over many batches would lose digits in float32.
+        totals = [np.zeros(tuple(variable.shape)) for variable in self._variables]
+        values = [
+            as_tensor(np.asarray(value), dtype=variable.dtype)
+            for value, variable in zip(weights, self._variables, strict=True)
+        ]
+        for n_samples, batch in self._batches():
+            for total, gradient in zip(totals, self._gradient(values, *batch), strict=True):
+                gradient = ops.convert_to_numpy(ops.cast(gradient, _at_least_float32(gradient)))
+                total += gradient.astype(np.float64) * (n_samples / self._n_samples)
+        return [
+            total.astype(_at_least_float32(variable))
+            for total, variable in zip(totals, self._variables, strict=True)
+        ]
+
+    def _batches(self) -> Iterator[tuple[int, Any]]:
+        for start in range(0, self._n_samples, self._batch_size):
+            rows = slice(start, start + self._batch_size)
+            batch = tree.map_structure(
+                lambda leaf, rows=rows: as_tensor(leaf[rows]),
+                self._data,
+                none_is_leaf=False,
+            )
+            yield min(self._batch_size, self._n_samples - start), batch
+
+    def _loss(self, values: Any, x: Any, y: Any, sample_weight: Any) -> Any:
+        state = list(zip(self._variables, values, strict=True))
+        with keras.StatelessScope(state, collect_losses=True) as scope:
+            y_pred = self._model(x, training=self._training)
+            # Only what the forward pass added: `model.losses` would compute the weight
+            # regularizers too.
+            parts = [*self._output_losses(y, y_pred, sample_weight), *scope.losses]
+        return sum(ops.sum(part) for part in parts)
+
+    def _output_losses(self, y: Any, y_pred: Any, sample_weight: Any) -> list[Any]:
+        if not tree.is_nested(y_pred):
+            return [self._losses(y, y_pred, sample_weight)]
+        if isinstance(y_pred, dict):
+            names, predictions = list(y_pred), list(y_pred.values())
+        else:
+            predictions = list(y_pred)
+            names = list(getattr(self._model, "output_names", range(len(predictions))))
+        if not tree.is_nested(y):
+            raise invalid_argument("y", f"targets for each of the outputs {names}", "one array")
+        outputs = zip(
+            _by_output("loss", self._losses, names),
+            _by_output("y", y, names),
+            predictions,
+            _by_output("sample_weight", sample_weight, names),
+            strict=True,
+        )
+        return [loss(*output) for loss, *output in outputs if loss is not None]
+
+    def _check_reduction(self, loss: Any, is_weighted: bool) -> None:
+        means = ["sum_over_batch_size", "mean", *["mean_with_sample_weight"] * (not is_weighted)]
+        if loss is None or self._n_samples <= self._batch_size or loss.reduction in means:
+            return
+        raise ValueError(
+            f"The loss {loss.name} with reduction={loss.reduction!r} is no mean over the samples, "
+            f"so its batches cannot be averaged. Pass batch_size={self._n_samples}"
+        )
+
+
+class FunctionLoss(keras.losses.Loss):
+    """A function of `(y_true, y_pred)` as a Keras loss."""
+
+    def __init__(self, function: Callable[[Any, Any], Any]):
+        name = getattr(function, "__name__", "")
+        # TensorFlow takes it for a scope, which cannot be called <lambda>.
+        super().__init__(name=name if name.isidentifier() else "loss")
+        self.function = function
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        # As Keras does: (n,) against (n, 1) would otherwise become a matrix of differences.
+        ranks = len(y_true.shape), len(y_pred.shape)
+        if ranks[0] + 1 == ranks[1] and y_pred.shape[-1] == 1:
+            y_true = ops.expand_dims(y_true, -1)
+        elif ranks[0] == ranks[1] + 1 and y_true.shape[-1] == 1:
+            y_true = ops.squeeze(y_true, -1)
+        return self.function(y_true, y_pred)
+
+
+def resolved_loss(loss: Any) -> keras.losses.Loss | None:
+    """The Keras loss behind a name, an instance or a function; None for an output without one."""
+    try:
+        found = keras.losses.get(loss)
+    except (ValueError, TypeError):
+        raise invalid_argument(
+            "loss", "the name of a Keras loss, a keras.losses.Loss or a callable", loss
+        ) from None
+    if found is None or isinstance(found, keras.losses.Loss):
+        return found
+    return FunctionLoss(found)
+
+
+def checked_model(model: Any) -> keras.Model:
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "Invalid type for argument `model`: expected a keras.Model. "
+            f"Received: {type(model).__name__}"
+        )
+    return model
+
+
+def checked_data(x: Any, y: Any, sample_weight: Any = None) -> tuple[Any, Any, Any]:
+    """The data as arrays, not empty, of one length, with finite numbers."""
+    named = {"x": x, "y": y, "sample_weight": sample_weight}
+    for name in ("x", "y"):
+        if named[name] is None:
+            raise invalid_argument(name, "an array of at least one sample", None)
+    data = {
+        name: tree.map_structure(
+            lambda leaf, name=name: _array(name, leaf), part, none_is_leaf=False
+        )
+        for name, part in named.items()
+    }
+    lengths = {name: [len(leaf) for leaf in _leaves(part)] for name, part in data.items()}
+    if len({length for group in lengths.values() for length in group}) > 1:
+        received = ", ".join(
+            f"len({name})={'/'.join(map(str, group))}" for name, group in lengths.items() if group
+        )
+        raise ValueError(
+            "Arrays of different length: expected one target and one weight a sample. "
+            f"Received: {received}"
+        )
+    return data["x"], data["y"], data["sample_weight"]
+
+
+def _array(name: str, values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    if array.ndim == 0 or len(array) == 0:
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected at least one sample. "
+            f"Received: {name}.shape={array.shape}"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = np.argwhere(~np.isfinite(array))
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected finite numbers. Received: {len(bad)} "
+            f"of {array.size} are NaN or infinite, the first at index "
+            f"{tuple(int(i) for i in bad[0])}"
+        )
+    return array
+
+
+def as_tensor(array: np.ndarray, dtype: Any = None) -> Any:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        # JAX warns where it shortens doubles by itself.
+        array = array.astype(jax.dtypes.canonicalize_dtype(array.dtype), copy=False)
+    return ops.convert_to_tensor(array, dtype=dtype)
+
+
+def _leaves(part: Any) -> list[Any]:
+    return [leaf for leaf in tree.flatten(part) if leaf is not None]
+
+
+def _by_output(name: str, value: Any, names: list[Any]) -> list[Any]:
+    """What belongs to each output, from a list or a dict; anything else belongs to all."""
+    if isinstance(value, dict) and set(value) == set(names):
+        return [value[each] for each in names]
+    if isinstance(value, list | tuple) and len(value) == len(names):
+        return list(value)
+    if tree.is_nested(value):
+        received = list(value) if isinstance(value, dict) else f"{len(value)} of them"
+        raise invalid_argument(name, f"one for each of the outputs {names}", received)
+    return [value] * len(names)
+
+
+def _at_least_float32(tensor: Any) -> str:
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    return "float64" if dtype == "float64" else "float32"
+
+
+def _differentiated(function: Callable[..., Any]) -> Callable[..., list[Any]]:
+    """The gradient of a scalar function by its first argument, a list of tensors."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        @tf.function(autograph=False, reduce_retracing=True)
+        def in_tensorflow(values: Any, *args: Any) -> list[Any]:
+            with tf.GradientTape() as tape:
+                tape.watch(values)
+                value = function(values, *args)
+            zero = tf.UnconnectedGradients.ZERO
+            gradients = tape.gradient(value, values, unconnected_gradients=zero)
+            return [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+        return in_tensorflow
+    if backend == "jax":
+        import jax
+
+        return jax.jit(jax.grad(function))
+    import torch
+
+    def in_torch(values: Any, *args: Any) -> list[Any]:
+        with torch.enable_grad():
+            values = [value.detach().clone().requires_grad_() for value in values]
+            gradients = torch.autograd.grad(
+                function(values, *args), values, allow_unused=True, materialize_grads=True
+            )
+        return list(gradients)
+
+    return in_torch
