@@ -95,7 +95,9 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
         learning_rate = ops.cast(learning_rate, variable.dtype)
         update = self._update
         if self._is_compiled_alone(gradient, variable):
-            update = self._compiled_updates.setdefault(index, _compiled(update))
+            if index not in self._compiled_updates:
+                self._compiled_updates[index] = _compiled(update)
+            update = self._compiled_updates[index]
         update(variable, gradient, learning_rate, self._in_gradient[index])
 
     def _update(self, variable: Any, gradient: Any, learning_rate: Any, in_gradient: bool) -> None:
@@ -136,7 +138,11 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
             if not any(self._in_gradient):
                 raise RuntimeError(_unknown("it was not built when they were traced"))
             self._must_be_marked = False
-        if self.clipnorm or self.global_clipnorm or self.clipvalue:
+        grads = [
+            gradient if self._gates[index] is None else _dense(gradient)
+            for gradient, index in zip(grads, indices, strict=True)
+        ]
+        if self.clipnorm or self.global_clipnorm or self.clipvalue or self.weight_decay:
             grads = [
                 self._data_gradient(gradient, index)
                 for gradient, index in zip(grads, indices, strict=True)
@@ -146,13 +152,13 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
     def _is_in_gradient(self, index: int) -> bool:
         """Whether the gradient that is applied holds that of the variable's penalty."""
         gate, variable = self._gates[index], self._trainable_variables[index]
-        if gate is None:
-            return False
-        if variable.regularizer is not gate:
+        if getattr(variable, "regularizer", None) is not gate:
             raise RuntimeError(
                 f"The regularizer of the variable '{variable.path}' was changed after "
                 f"{type(self).__name__} was built. Compile the model with a new optimizer"
             )
+        if gate is None:
+            return False
         marked = gate.take_mark()
         if gate.was_marked and not marked and not self._in_first_trace:
             raise RuntimeError(
@@ -164,7 +170,7 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
         return marked
 
     def _data_gradient(self, gradient: Any, index: int) -> Any:
-        """Takes the penalty's gradient out before clipping sees it."""
+        """Takes the penalty's gradient out, before clipping sees it or decay moves the weights."""
         if not self._in_gradient[index]:
             return gradient
         self._in_gradient[index] = False
@@ -181,7 +187,9 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
         averages = self._model_variables_moving_average
         for variable, average, gate in zip(trainable_variables, averages, self._gates, strict=True):
             if gate is not None and average is not None:
-                average.assign(ops.where(ops.equal(variable, 0), 0.0, average))
+                average.assign(
+                    ops.where(ops.equal(variable, 0), 0.0, ops.convert_to_tensor(average))
+                )
 
     def _gates_before(self, variables: Sequence[Any]) -> list[Gate | None]:
         """The gate of each variable, set before its regularizer where there is none yet."""
@@ -226,6 +234,15 @@ def _in_tensorflow_graph() -> bool:
     import tensorflow as tf
 
     return not tf.executing_eagerly()
+
+
+def _dense(gradient: Any) -> Any:
+    """Where rows were looked up, TensorFlow has them one by one, the same row more than once."""
+    if keras.backend.backend() != "tensorflow":
+        return gradient
+    import tensorflow as tf
+
+    return tf.convert_to_tensor(gradient)
 
 
 def _n_replicas() -> int:
@@ -380,10 +397,11 @@ class ProximalRMSprop(ProximalOptimizer, keras.optimizers.RMSprop):
         self.assign(variable, point)
 
     def _step_size(self, index: int, learning_rate: Any) -> Any:
-        spread = self._velocities[index] + self.epsilon
+        spread = self._velocities[index]
         if self.centered:
             spread = spread - ops.square(self._average_gradients[index])
-        return learning_rate / ops.sqrt(spread)
+        # In Keras's order: of two nearly equal numbers, ε is only a part of what rounding leaves.
+        return learning_rate / ops.sqrt(spread + self.epsilon)
 
 
 @keras.saving.register_keras_serializable(package="kerasreg")

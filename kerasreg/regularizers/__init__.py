@@ -1,18 +1,39 @@
 """Penalties: what a regularizer must know for everything else in kerasreg to work with it."""
 
+from kerasreg.regularizers.activity import KLSparsity
+from kerasreg.regularizers.grouped import GroupLasso, SparseGroupLasso, block_soft_threshold
 from kerasreg.regularizers.keras_builtin import KerasPenalty, as_penalty
+from kerasreg.regularizers.nonconvex import MCP, SCAD, LogSum
 from kerasreg.regularizers.penalty import Penalty
+from kerasreg.regularizers.priors import gaussian_prior, laplace_prior
 from kerasreg.regularizers.separable import ElasticNet, SeparablePenalty, soft_threshold
 
 # One line a penalty: the parametrized tests, and whatever walks over the family, read this list.
-PENALTIES: tuple[type[Penalty], ...] = (ElasticNet,)
+PENALTIES: tuple[type[Penalty], ...] = (
+    ElasticNet,
+    GroupLasso,
+    SparseGroupLasso,
+    MCP,
+    SCAD,
+    LogSum,
+    KLSparsity,
+)
 
 __all__ = [
+    "MCP",
     "PENALTIES",
+    "SCAD",
     "ElasticNet",
+    "GroupLasso",
+    "KLSparsity",
     "KerasPenalty",
+    "LogSum",
     "Penalty",
     "SeparablePenalty",
+    "SparseGroupLasso",
     "as_penalty",
+    "block_soft_threshold",
+    "gaussian_prior",
+    "laplace_prior",
     "soft_threshold",
 ]

@@ -64,9 +64,9 @@ def _replica() -> int:
     import tensorflow as tf
 
     context = tf.distribute.get_replica_context()
-    # A tensor on TPUs, where all replicas are traced as one.
-    replica = context.replica_id_in_sync_group if context else 0
-    return replica if isinstance(replica, int) else 0
+    # A constant tensor, except on TPUs, where all replicas are traced as one.
+    replica = tf.get_static_value(context.replica_id_in_sync_group) if context else None
+    return 0 if replica is None else int(replica)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,6 +14,8 @@ from kerasreg.regularizers.validation import finite_float
 # Arrays from this size on are summed in slices; below it the extra operations cost more.
 _SLICED_FROM = 2**16
 _SLICES = 16
+# So small that no penalty bends before it, so large that no product with a strength underflows.
+_NEAR_ZERO = 1e-30
 
 
 def soft_threshold(w: Any, threshold: Any) -> Any:
@@ -28,17 +31,39 @@ def soft_threshold(w: Any, threshold: Any) -> Any:
     return ops.where(ops.abs(w) <= threshold, 0.0, w - ops.sign(w) * threshold)
 
 
+def with_slope(value: Callable[[Any], Any], slope: Callable[[Any], Any], w: Any) -> Any:
+    """value(w), a scalar, whose automatic gradient is slope(w) instead of what was traced."""
+
+    @ops.custom_gradient
+    def total(weights: Any) -> Any:
+        def backward(*args: Any, upstream: Any = None) -> Any:
+            if upstream is None:  # PyTorch's backend passes it by name, the others do not
+                (upstream,) = args
+            return upstream * slope(weights)
+
+        return value(weights), backward
+
+    return total(w)
+
+
 class SeparablePenalty(Penalty):
-    """A penalty P(w) = Σᵢ p(wᵢ).
+    """A penalty P(w) = Σᵢ p(wᵢ), p smallest and smooth but for one kink at zero.
 
     A subclass gives p and its derivative as elementwise functions, `_elementwise(w, strength)`
-    and `_slope(w, strength)`, besides `_prox`, `_subdiff_distance` and `_strength_max`. The slope
-    at a kink is the subgradient of least modulus, so 0 at zero on every backend (differentiated
-    automatically, |w| has slope 0 at zero in TensorFlow and PyTorch but +1 in JAX).
+    and `_slope(w, strength)`, besides `_prox(w, step_size, strength)` and `get_config()`. The
+    slope at a kink is the subgradient of least modulus, so 0 at zero on every backend
+    (differentiated automatically, |w| has slope 0 at zero in TensorFlow and PyTorch but +1 in
+    JAX).
 
     Value and gradient are one read of the weights each, fused with the arithmetic where the
     program is compiled: the backward pass evaluates `_slope` instead of going back through the
     operations of `_elementwise`.
+
+    Optimality needs nothing more. The subdifferential at zero is [−h, h], where h is the slope
+    just right of zero, found from `_slope` close to zero; elsewhere it is the slope alone. The
+    largest strength is maxᵢ|gradᵢ| / h(1), for h in proportion to the strength, and inf where h
+    vanishes (the square of ridge). A penalty for which this does not hold overrides
+    `_subdiff_distance` and `_strength_max`.
     """
 
     @abstractmethod
@@ -48,16 +73,27 @@ class SeparablePenalty(Penalty):
     def _slope(self, w: Any, strength: Any) -> Any: ...
 
     def _value(self, w: Any, strength: Any) -> Any:
-        @ops.custom_gradient
-        def total(weights: Any) -> Any:
-            def backward(*args: Any, upstream: Any = None) -> Any:
-                if upstream is None:  # PyTorch's backend passes it by name, the others do not
-                    (upstream,) = args
-                return upstream * self._slope(weights, strength)
+        return with_slope(
+            lambda whole: _sum_in_slices(lambda part: self._elementwise(part, strength), whole),
+            lambda whole: self._slope(whole, strength),
+            w,
+        )
 
-            return _sum_in_slices(lambda part: self._elementwise(part, strength), weights), backward
+    def _subdiff_distance(self, w: Any, grad: Any, strength: Any) -> Any:
+        at_zero = ops.relu(ops.abs(grad) - self._slope_right_of_zero(strength, w.dtype))
+        return ops.where(w == 0, at_zero, ops.abs(grad + self._slope(w, strength)))
 
-        return total(w)
+    def _strength_max(self, grad: Any) -> Any:
+        height = self._slope_right_of_zero(1.0, grad.dtype)
+        steepest = ops.max(ops.abs(grad)) if 0 not in grad.shape else ops.sum(grad)
+        has_kink = height > 0
+        infinite = ops.where(steepest > 0, math.inf, steepest)
+        return ops.where(has_kink, steepest / ops.where(has_kink, height, 1.0), infinite)
+
+    def _slope_right_of_zero(self, strength: Any, dtype: Any) -> Any:
+        near = ops.cast(_NEAR_ZERO, dtype)
+        # Extrapolated to zero along a line: exactly 0 for a square, whose slope doubles.
+        return 2 * self._slope(near, strength) - self._slope(2 * near, strength)
 
 
 def _sum_in_slices(function: Any, w: Any) -> Any:
@@ -102,16 +138,6 @@ class AbsolutePlusSquare(SeparablePenalty):
     def _prox(self, w: Any, step_size: Any, strength: Any) -> Any:
         l1, l2 = self._coefficients(strength)
         return soft_threshold(w, step_size * l1) / (1 + 2 * step_size * l2)
-
-    def _subdiff_distance(self, w: Any, grad: Any, strength: Any) -> Any:
-        l1, _ = self._coefficients(strength)
-        at_zero = ops.relu(ops.abs(grad) - l1)
-        return ops.where(w == 0, at_zero, ops.abs(grad + self._slope(w, strength)))
-
-    def _strength_max(self, grad: Any) -> Any:
-        l1, _ = self._coefficients(1.0)
-        steepest = ops.max(ops.abs(grad)) if 0 not in grad.shape else ops.sum(grad)
-        return steepest / l1 if l1 > 0 else ops.where(steepest > 0, math.inf, steepest)
 
 
 @keras.saving.register_keras_serializable(package="kerasreg")

@@ -35,6 +35,21 @@ def finite_float(name: str, value: Any, *, minimum: float, maximum: float = math
     return number
 
 
+def float_between(name: str, value: Any, low: float, high: float = float("inf")) -> float:
+    """Returns `value` as a plain float after checking that it is finite and low < value < high."""
+    if high == float("inf"):
+        expected = f"a finite float > {low:g}"
+    else:
+        expected = f"a finite float > {low:g} and < {high:g}"
+    try:
+        number = finite_float(name, value, minimum=low, maximum=high)
+    except ValueError:
+        raise invalid_argument(name, expected, value) from None
+    if number in (low, high):
+        raise invalid_argument(name, expected, value)
+    return number
+
+
 def floating_tensor(name: str, value: Any) -> Any:
     """Returns `value` as a tensor of at least float32.
 
