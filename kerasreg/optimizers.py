@@ -378,7 +378,9 @@ class ProximalRMSprop(ProximalOptimizer, keras.optimizers.RMSprop):
 
         w ← P.prox(w − t·g, step_size=t),    tᵢ = η / √(vᵢ + ε).
 
-    With momentum the velocity is the displacement of the weights, as in `ProximalSGD`.
+    With momentum the velocity is the displacement of the weights, as in `ProximalSGD`. With
+    `centered=True` the step sizes grow to η/√ε where the gradient changes little, as it does near
+    a minimum: an η above 3e-4 then goes round it without arriving.
 
     Args:
         As for `keras.optimizers.RMSprop`.
