@@ -69,6 +69,8 @@ class Road:
 
     def __init__(self, name: str, problem: Problem, x: Any):
         self.problem, (penalty, optimizer) = problem, ROADS[name]
+        # The same instance for all seeds, so that they share one compiled program.
+        self.loss = _loss(problem.loss)
         self.model = keras.Sequential([keras.Input(x.shape[1:])])
         for number, units in enumerate(problem.units, start=1):
             activation = "relu" if number < len(problem.units) else "linear"
@@ -90,7 +92,7 @@ class Road:
         keras.utils.set_random_seed(seed)
         self.model.set_weights(keras.models.clone_model(self.model).get_weights())
         self.optimizer.set_weights(self._untouched)
-        options: dict[str, Any] = {"optimizer": self.optimizer, "loss": _loss(self.problem)}
+        options: dict[str, Any] = {"optimizer": self.optimizer, "loss": self.loss}
         options |= {"batch_size": self.problem.batch_size or len(x), "jit_compile": False}
         options["shuffle"] = self.problem.batch_size is not None  # copies have to stay whole
         copies, epochs = self.problem.copies, self.problem.epochs
@@ -119,7 +121,7 @@ class Road:
             score = np.mean(scores.argmax(axis=1) == data.y_test)  # accuracy
         else:
             score = 1 - np.mean((scores[:, 0] - data.y_test) ** 2) / np.var(data.y_test)  # R²
-        data_loss = ops.mean(_loss(self.problem)(data.y_train, self.model(data.x_train)))
+        data_loss = ops.mean(self.loss(data.y_train, self.model(data.x_train)))
         return {
             "n_nonzero": np.count_nonzero(weights),
             "zero_share": np.mean(weights == 0),
@@ -145,8 +147,8 @@ def _layer(units: int, activation: str, penalty: str, strength: float) -> Any:
     return keras.layers.Dense(units, activation, kernel_regularizer=chosen)
 
 
-def _loss(problem: Problem) -> Any:
-    if problem.loss == "mean_squared_error":
+def _loss(name: str) -> Any:
+    if name == "mean_squared_error":
         return keras.losses.MeanSquaredError()
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 

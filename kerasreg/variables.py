@@ -68,6 +68,8 @@ def values_of(variable: keras.Variable) -> np.ndarray:
         return keras.ops.convert_to_numpy(variable)
     # keras.ops.convert_to_numpy copies, and TensorFlow's way of copying is deprecated by NumPy.
     value = variable.value
+    if hasattr(value, "read_value"):  # a TensorFlow variable; `numpy()` would run one op more
+        value = value.value()
     return value.numpy() if hasattr(value, "numpy") else np.asarray(value)
 
 
