@@ -31,8 +31,8 @@ PAIRS = {"graph": ("ProximalAdam", "Adam"), "XLA": ("ProximalAdam, XLA", "Adam, 
 @dataclass(frozen=True)
 class Settings:
     units: tuple[tuple[int, ...], ...] = ((64, 64), (1024,), (4096,))
-    steps: tuple[int, ...] = (150, 20, 3)  # of a call of fit
-    repetitions: int = 9
+    steps: tuple[int, ...] = (100, 20, 3)  # of a call of fit
+    repetitions: int = 13
     batch_size: int = 32
     strength: float = 1e-4
 
