@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from kerasreg import datasets, training
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("kerasreg.training needs the TensorFlow backend", allow_module_level=True)
 
-pytestmark = pytest.mark.tensorflow
+from kerasreg import datasets, training
 
 
 def alone(name, penalty, decay, rate):
