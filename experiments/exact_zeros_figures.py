@@ -7,14 +7,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from experiments.exact_zeros_roads import ROADS
 from kerasreg.plots import OTHER_COLORS, PENALTY_COLORS, style
 
-PROXIMAL, SUBGRADIENT, OTHER = PENALTY_COLORS["l2"], PENALTY_COLORS["l1"], PENALTY_COLORS["none"]
+# All roads but one are to the minimum under L1: its colour is for Keras's own way there.
+SUBGRADIENT, PROXIMAL, OTHER = PENALTY_COLORS["l1"], "#000000", PENALTY_COLORS["none"]
 
 
 def color_of(road):
-    for word, color in (("subgradient", SUBGRADIENT), ("proximal", PROXIMAL)):
-        if word in road:
-            return color
-    return OTHER
+    colors = {"subgradient": SUBGRADIENT, "proximal": PROXIMAL, "L2,": PENALTY_COLORS["l2"]}
+    return colors.get(road.split()[0], OTHER)
 
 
 @style()

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from kerasreg.replicas import n_replicas
 from kerasreg.variables import layer_paths, named_variables, values_of
 
 # The name under which a loss is listed that the model itself adds with `add_loss`.
@@ -171,9 +172,10 @@ class LossHook:
         with _recorded(model._compile_loss) as data_losses, _given_losses(model, losses):
             loss = self._compute_loss(*args, **kwargs)
         penalties = [ops.sum(penalty) for penalty in losses]
-        loss_of_batch = _n_replicas() * loss
+        # Under `tf.distribute` each replica's loss is divided by the number of replicas.
+        loss_of_batch = n_replicas() * loss
         if data_losses:
-            data_loss = _n_replicas() * sum(data_losses)
+            data_loss = n_replicas() * sum(data_losses)
         else:
             data_loss = loss_of_batch - sum(penalties)
         x, _, y_pred, *_ = (*args, None, None, None)
@@ -213,12 +215,3 @@ def _given_losses(model: keras.Model, losses: list[Any]) -> Iterator[None]:
         yield
     finally:
         model._losses_override = before
-
-
-def _n_replicas() -> int:
-    """Under `tf.distribute` each replica's loss is divided by the number of replicas."""
-    if keras.backend.backend() != "tensorflow":
-        return 1
-    import tensorflow as tf
-
-    return tf.distribute.get_strategy().num_replicas_in_sync

@@ -20,6 +20,7 @@ from keras import ops
 
 from kerasreg.regularizers.gate import Gate
 from kerasreg.regularizers.keras_builtin import as_penalty
+from kerasreg.replicas import n_replicas
 
 # From this number of weights on, TensorFlow compiles the update of a variable by XLA on its own,
 # as one pass over memory; below it, the operations one by one are as fast.
@@ -176,7 +177,7 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
         self._in_gradient[index] = False
         # Each replica has added its share to the sum over replicas.
         penalty_gradient = self._gates[index].gradient(self._trainable_variables[index])
-        return gradient - ops.cast(penalty_gradient, gradient.dtype) / _n_replicas()
+        return gradient - ops.cast(penalty_gradient, gradient.dtype) / n_replicas()
 
     def _update_model_variables_moving_average(self, trainable_variables: list[Any]) -> None:
         """Averages the weights, except that a weight that is zero now is zero in the average.
@@ -218,7 +219,7 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
             return False
         import tensorflow as tf
 
-        return isinstance(gradient, tf.Tensor) and _n_replicas() == 1
+        return isinstance(gradient, tf.Tensor) and n_replicas() == 1
 
 
 def _unknown(why: str) -> str:
@@ -243,14 +244,6 @@ def _dense(gradient: Any) -> Any:
     import tensorflow as tf
 
     return tf.convert_to_tensor(gradient)
-
-
-def _n_replicas() -> int:
-    if keras.backend.backend() != "tensorflow":
-        return 1
-    import tensorflow as tf
-
-    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def _compiled(update: Callable[..., None]) -> Callable[..., None]:

@@ -884,16 +884,22 @@ def test_unbuilt_optimizer_in_an_eager_loop_is_refused():
     custom_loop(linear(None), ProximalAdam())
 
 
-@pytest.mark.tensorflow
-def test_gradients_compiled_apart_from_the_step_are_refused_at_the_second():
-    model, optimizer = linear(), ProximalSGD(0.1)
-    optimizer.build(model.trainable_variables)
-
+def compiled_gradients(model):
     @tf.function
     def gradients():
         with tf.GradientTape() as tape:
             loss = losses_of(model, X, Y)
         return tape.gradient(loss, model.trainable_variables)
+
+    return gradients
+
+
+@pytest.mark.tensorflow
+def test_gradients_compiled_apart_from_the_step_are_refused_at_the_second():
+    model, optimizer = linear(), ProximalSGD(0.1)
+    optimizer.build(model.trainable_variables)
+
+    gradients = compiled_gradients(model)
 
     optimizer.apply(gradients(), model.trainable_variables)
     assert_same(weights_of(model), expected(steps=1))
@@ -911,11 +917,7 @@ def test_gradients_and_step_in_two_programs():
     model, optimizer = linear(), ProximalSGD(0.1)
     optimizer.build(model.trainable_variables)
 
-    @tf.function
-    def gradients():
-        with tf.GradientTape() as tape:
-            loss = losses_of(model, X, Y)
-        return tape.gradient(loss, model.trainable_variables)
+    gradients = compiled_gradients(model)
 
     @tf.function
     def apply(slopes):

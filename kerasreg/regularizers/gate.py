@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kerasreg.regularizers.penalty import Penalty
+from kerasreg.replicas import this_replica
 
 
 class Gate(keras.Regularizer):
@@ -44,29 +45,17 @@ class Gate(keras.Regularizer):
 
     def take_mark(self) -> bool:
         """Whether the penalty was differentiated since the last call, on this replica."""
-        replica = _replica()
+        replica = this_replica()
         marked = replica in self._marks
         self._marks.discard(replica)
         return marked
 
     def _mark(self) -> None:
-        self._marks.add(_replica())
+        self._marks.add(this_replica())
         self.was_marked = True
 
     def get_config(self) -> dict[str, Any]:
         return self.regularizer.get_config()
-
-
-def _replica() -> int:
-    """Under `tf.distribute` each replica has its own gradient, and traces it by itself."""
-    if keras.backend.backend() != "tensorflow":
-        return 0
-    import tensorflow as tf
-
-    context = tf.distribute.get_replica_context()
-    # A constant tensor, except on TPUs, where all replicas are traced as one.
-    replica = tf.get_static_value(context.replica_id_in_sync_group) if context else None
-    return 0 if replica is None else int(replica)
 
 
 @cache
