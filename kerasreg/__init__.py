@@ -19,11 +19,16 @@ __version__ = "0.1.0"
 
 _LOADED_ON_USE = (
     "callbacks",
+    "cross_validation",
     "datasets",
     "descent",
+    "folds",
+    "grid",
     "metrics",
     "optimality",
+    "path",
     "plots",
+    "strength_range",
     "tables",
     "training",
 )

@@ -200,8 +200,8 @@ def strength_max(
     )
     named = named_variables(model)
     names = [name for name, _ in named]
-    biases = [i for i, (_, variable) in enumerate(named) if variable.name == "bias"]
-    if len(named) != len(biases) + 1 or len(biases) > 1:
+    biases = _biases(named)
+    if not has_one_layer(model):
         raise ValueError(
             "strength_max needs a model with one layer of weights, for at zero weights every "
             "gradient of a deeper one vanishes. Choose its strengths by a path. Received: the "
@@ -231,6 +231,17 @@ def strength_max(
         if penalty
     ]
     return max(factors)
+
+
+def has_one_layer(model: keras.Model) -> bool:
+    """Whether the trainable weights are one array, with or without a bias."""
+    named = named_variables(model)
+    biases = _biases(named)
+    return len(named) == len(biases) + 1 and len(biases) <= 1
+
+
+def _biases(named: list[tuple[str, keras.Variable]]) -> list[int]:
+    return [i for i, (_, variable) in enumerate(named) if variable.name == "bias"]
 
 
 def _at_fitted_bias(

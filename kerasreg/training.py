@@ -1,7 +1,7 @@
 """The training loop of one model: one compiled program an epoch, everything recorded."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -34,7 +34,7 @@ def train(
     *,
     optimizer: str | keras.optimizers.Optimizer = "adam",
     loss: Any,
-    metrics: Sequence[Any] = (),
+    metrics: Any = (),
     epochs: int = 10,
     batch_size: int = 32,
     validation_data: Any = None,
@@ -110,7 +110,7 @@ def train(
     >>> result.curves["quantity"].unique().tolist()
     ['loss', 'data_loss', 'penalty', 'penalty/dense/kernel']
     """
-    _check_settings(model, epochs, batch_size, seed, jit_compile)
+    check_loop_settings(model, epochs, batch_size, seed, jit_compile)
     data = training_arrays_or_dataset(model, loss, x, y, sample_weight, class_weight)
     validation = validation_arrays_or_dataset(model, loss, validation_data)
     programs = _compiled_programs(model, optimizer, loss, metrics, data, batch_size, jit_compile)
@@ -146,20 +146,21 @@ def _compiled_programs(
     model: keras.Model,
     optimizer: Any,
     loss: Any,
-    metrics: Sequence[Any],
+    metrics: Any,
     data: Any,
     batch_size: int,
     jit_compile: bool | str,
 ) -> EpochPrograms:
     """Programs for these settings: those of the last call where nothing in them changed."""
-    settings = (loss, list(metrics), batch_size, jit_compile)
+    metrics = metrics if isinstance(metrics, Mapping) else list(metrics)
+    settings = (loss, metrics, batch_size, jit_compile)
     if _PROGRAMS in vars(model) and model.compiled:
         known, programs = vars(model)[_PROGRAMS]
         inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         same_optimizer = optimizer is inner or optimizer is model.optimizer
-        if same_optimizer and known == (settings, model.optimizer, _trained_parts(model)):
+        if same_optimizer and known == (settings, model.optimizer, trained_parts(model)):
             return programs
-    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics))
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics)
     # Variables cannot be made inside a compiled loop: those of model, loss, metrics and optimizer
     # are made now, as `fit` does it.
     model._symbolic_build(data_batch=_example_batch(data, batch_size))
@@ -177,11 +178,11 @@ def _compiled_programs(
             "jit_compile=False to do so without this line",
             stacklevel=3,
         )
-    vars(model)[_PROGRAMS] = (settings, model.optimizer, _trained_parts(model)), programs
+    vars(model)[_PROGRAMS] = (settings, model.optimizer, trained_parts(model)), programs
     return programs
 
 
-def _trained_parts(model: keras.Model) -> list[Any]:
+def trained_parts(model: keras.Model) -> list[Any]:
     """What a compiled program has baked in, besides the settings of the call."""
     regularizers = [
         (id(variable), id(variable.regularizer)) for variable in model.trainable_variables
@@ -198,7 +199,9 @@ def _example_batch(data: Any, batch_size: int) -> Any:
     return keras.utils.unpack_x_y_sample_weight(data.element_spec)
 
 
-def _check_settings(model: Any, epochs: Any, batch_size: Any, seed: Any, jit_compile: Any) -> None:
+def check_loop_settings(
+    model: Any, epochs: Any, batch_size: Any, seed: Any, jit_compile: Any
+) -> None:
     if not isinstance(model, keras.Model):
         raise TypeError(
             "Invalid type for argument `model`: expected a keras.Model. "

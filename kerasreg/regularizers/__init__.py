@@ -2,7 +2,7 @@
 
 from kerasreg.regularizers.activity import KLSparsity
 from kerasreg.regularizers.grouped import GroupLasso, SparseGroupLasso, block_soft_threshold
-from kerasreg.regularizers.keras_builtin import KerasPenalty, as_penalty
+from kerasreg.regularizers.keras_builtin import KerasPenalty, as_penalty, scaled_regularizer
 from kerasreg.regularizers.nonconvex import MCP, SCAD, LogSum
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.priors import gaussian_prior, laplace_prior
@@ -35,5 +35,6 @@ __all__ = [
     "block_soft_threshold",
     "gaussian_prior",
     "laplace_prior",
+    "scaled_regularizer",
     "soft_threshold",
 ]

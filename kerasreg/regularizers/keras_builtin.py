@@ -3,11 +3,13 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasreg.regularizers.gate import Gate
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import AbsolutePlusSquare
+from kerasreg.regularizers.validation import finite_float
 
 
 @keras.saving.register_keras_serializable(package="kerasreg")
@@ -87,4 +89,55 @@ def as_penalty(regularizer: Any) -> Penalty:
         "of kerasreg.regularizers.Penalty, which has to provide: `strength`, "
         "`_value(w, strength)`, `_prox(w, step_size, strength)`, "
         "`_subdiff_distance(w, grad, strength)`, `_strength_max(grad)` and `get_config()`"
+    )
+
+
+def scaled_regularizer(regularizer: Any, factor: float) -> Any:
+    """A new regularizer of the same class whose strength is `factor` times as large.
+
+    Of a `Penalty` the strength λ is multiplied and everything else stays, γ of MCP say: it is
+    the penalty one moves to along a path in λ, not `factor` times its value. Of Keras's `L1`,
+    `L2` and `L1L2` the factors are multiplied. They are plain floats in the result, so that its
+    config has 0.05 for half of `L1(0.1)`, whose own config has 0.10000000149.
+
+    Args:
+        regularizer: A `Penalty`, an instance of `keras.regularizers.L1`, `L2` or `L1L2`, or None.
+        factor: A finite float >= 0.
+
+    Returns:
+        A new regularizer, of which nothing is shared with the given one; for a `KerasPenalty` the
+        Keras regularizer behind it; None for None.
+
+    Raises:
+        ValueError: If `factor` is not a finite float >= 0.
+        TypeError: For any other regularizer, since it cannot be known what its strength is.
+
+    Example:
+
+    >>> scaled_regularizer(keras.regularizers.L1(0.1), 0.5).get_config()
+    {'l1': 0.05}
+    """
+    factor = finite_float("factor", factor, minimum=0)
+    if isinstance(regularizer, (Gate, KerasPenalty)):
+        return scaled_regularizer(regularizer.regularizer, factor)
+    if regularizer is None:
+        return None
+    if isinstance(regularizer, Penalty):
+        config = dict(regularizer.get_config())
+        if "strength" in config:
+            config["strength"] = config["strength"] * factor
+            return type(regularizer).from_config(config)
+        reason = "its `get_config()` has no 'strength'"
+    elif type(regularizer) in _BUILTIN:
+        scaled = type(regularizer)()
+        for name in scaled.get_config():
+            # L1 keeps a float32 tensor; the shortest number that rounds to it is what was given.
+            given = np.asarray(ops.convert_to_numpy(getattr(regularizer, name)))[()]
+            setattr(scaled, name, float(str(given)) * factor)
+        return scaled
+    else:
+        reason = "it is none of keras.regularizers.L1, L2, L1L2 and no kerasreg Penalty"
+    raise TypeError(
+        f"The strength of the regularizer {regularizer!r} of type {type(regularizer).__name__} "
+        f"cannot be multiplied: {reason}"
     )

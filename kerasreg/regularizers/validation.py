@@ -16,6 +16,12 @@ def invalid_argument(name: str, expected: str, received: Any) -> ValueError:
     )
 
 
+def some_of(values: Any) -> str:
+    """A list for an error message, which stays one line."""
+    values = list(values)
+    return str(values) if len(values) <= 6 else f"{values[:5]} and {len(values) - 5} more"
+
+
 def finite_float(name: str, value: Any, *, minimum: float, maximum: float = math.inf) -> float:
     """Returns `value` as a plain float after checking that it is finite and in range."""
     if math.isinf(maximum):

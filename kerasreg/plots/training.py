@@ -1,67 +1,17 @@
-"""Figures from tidy tables: each function draws one picture into an axes and returns it.
-
-Matplotlib is used without its global state, nothing is ever shown: put the axes that is returned
-into a notebook, or save `axes.figure`.
-"""
+"""Figures of one training run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kerasreg.plots.style import PENALTY_COLORS, axes_or_new
 from kerasreg.regularizers.validation import invalid_argument
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-# Okabe and Ito's palette, which stays apart under every common colour blindness, with darker
-# shades of its colours for relatives. One penalty has one colour in every figure.
-PENALTY_COLORS = {
-    "none": "#555555",
-    "l1": "#D55E00",
-    "l2": "#0072B2",
-    "l1_l2": "#009E73",
-    "elastic_net": "#009E73",
-    "group_lasso": "#CC79A7",
-    "sparse_group_lasso": "#7E3F66",
-    "mcp": "#E69F00",
-    "scad": "#56B4E9",
-    "log_sum": "#8A6A00",
-    "kl_sparsity": "#000000",
-}
-OTHER_COLORS = ("#E69F00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
-
-_STYLE: dict[Any, Any] = {
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": "medium",
-    "figure.dpi": 110,
-    "font.size": 12.0,
-    "grid.alpha": 0.3,
-    "image.cmap": "viridis",
-    "legend.frameon": False,
-    "lines.linewidth": 2.0,
-}
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """The look that all figures share: readable at half size, colour-blind safe.
-
-    Example:
-
-    >>> with kerasreg.plots.style():
-    ...     axes = kerasreg.plots.plot_curves(result.curves)
-    """
-    import matplotlib
-
-    with matplotlib.rc_context(_STYLE):
-        yield
 
 
 def plot_curves(curves: pd.DataFrame, quantity: str = "loss", ax: Axes | None = None) -> Axes:
@@ -90,7 +40,7 @@ def plot_curves(curves: pd.DataFrame, quantity: str = "loss", ax: Axes | None = 
     known = sorted(curves["quantity"].unique())
     if quantity not in known:
         raise invalid_argument("quantity", f"one of {known}", quantity)
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     chosen = curves[curves["quantity"] == quantity]
     for split, line in (("train", "--"), ("validation", "-")):
         spread = chosen[chosen["split"] == split].groupby("epoch")["value"]
@@ -135,7 +85,7 @@ def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | N
     known = sorted(weight_histograms["variable"].unique())
     if variable not in known:
         raise invalid_argument("variable", f"one of {known}", variable)
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     chosen = weight_histograms[weight_histograms["variable"] == variable]
     counts = chosen.pivot_table(index="bin_left", columns="epoch", values="count")
     shares = counts / counts.sum()
@@ -163,11 +113,3 @@ def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | N
     ax.set_xlabel("epoch")
     ax.set_ylabel(variable)
     return ax
-
-
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
-    from matplotlib.figure import Figure
-
-    return Figure(layout="constrained").add_subplot()

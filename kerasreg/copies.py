@@ -1,0 +1,389 @@
+"""Copies of a model: initialised from a seed, with a strength built in, or on the way elsewhere.
+
+All three rebuild the model from its config, as Keras does when it loads one, and leave the model
+itself, the global random state and Keras's automatic names as they were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+import textwrap
+import types
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras.src.backend.common import global_state
+from keras.src.models.functional import Functional
+from keras.src.random import seed_generator
+from keras.src.saving.serialization_lib import SafeModeScope
+
+from kerasreg.regularizers import scaled_regularizer
+from kerasreg.regularizers.gate import Gate
+from kerasreg.regularizers.validation import finite_float, invalid_argument
+from kerasreg.variables import layer_paths, named_variables, values_of
+
+# What building a model reads or advances in Keras, besides Python's and NumPy's random numbers.
+_NAMES, _SEED, _GENERATOR = "object_name_uids", "global_random_seed", "global_seed_generator"
+_SCOPE = "custom_objects_scope_dict"
+
+
+def variables_of(model: keras.Model) -> list[keras.Variable]:
+    """All variables of a model: the trainable ones, then the others, each once.
+
+    Among the others are frozen weights, the statistics of batch normalization and the states of
+    the seed generators of dropout.
+    """
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    return list({id(variable): variable for variable in variables}.values())
+
+
+def fresh_values(model: keras.Model, seed: int) -> list[np.ndarray]:
+    """Values of a copy of the model that is initialised from a seed.
+
+    They are those of `model.__class__.from_config(model.get_config())` after
+    `keras.utils.set_random_seed(seed)`, built as the model is. The weights that the model has do
+    not matter. An initializer with a seed of its own gives the same values for every `seed`.
+
+    The random state of Python, NumPy and the backend is afterwards what it was. One exception: if
+    the model holds classes or functions that are not Keras's, TensorFlow's kernels are cleared,
+    as `set_random_seed` does, and operations such as `tf.random.normal(…, seed=1)`, with a seed
+    of their own, begin their sequence again.
+
+    Args:
+        model: A built Keras model: Sequential, functional, or a subclass with `get_config`.
+        seed: An int from 0 to 2³² − 1.
+
+    Returns:
+        Arrays in the order of `variables_of(model)`.
+
+    Raises:
+        ValueError: If `seed` is not such an int, the model is not built or cannot be copied.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> [values.shape for values in fresh_values(model, seed=1)]
+    [(3, 2), (2,)]
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise invalid_argument("seed", "an int from 0 to 4294967295", seed)
+    _check_built(model)
+    own = _own_objects(model)
+    with global_state_kept():
+        _set_seed(int(seed), exactly=bool(own))
+        values = _values_of_layers_alone(model) if not own else None
+        if values is None:
+            _set_seed(int(seed), exactly=bool(own))
+            values = _values_by_id(model, rebuilt(model))
+    return [values[id(variable)] for variable in variables_of(model)]
+
+
+def copy_with(model: keras.Model, values: list[np.ndarray], strength: float) -> keras.Model:
+    """An independent copy of a model, with other values and every strength multiplied.
+
+    It is an ordinary Keras model, not compiled. Its regularizers, of weights and of activities,
+    are `scaled_regularizer(…, strength)` of the model's, both where losses read them (the
+    variables) and where saving reads them (the attributes of the layers). A regularizer that
+    several layers share is shared in the copy too. Frozen layers stay frozen. A regularizer that
+    `get_config` of its layer does not mention is lost when the copy is saved, as it is for the
+    model.
+
+    Args:
+        model: A built Keras model: Sequential, functional, or a subclass with `get_config`. It
+            is not changed.
+        values: Arrays in the order of `variables_of(model)`.
+        strength: A finite float >= 0. With 1 the strengths stay, and a regularizer of unknown
+            kind is passed on as it is.
+
+    Returns:
+        A model of the same class.
+
+    Raises:
+        ValueError: If the model is not built or cannot be copied, if `values` do not fit, or if
+            `strength` is not a finite float >= 0.
+        TypeError: If `strength` is not 1 and the model has a regularizer of unknown kind.
+
+    Example:
+
+    >>> dense = keras.layers.Dense(2, kernel_regularizer=keras.regularizers.L2(0.1))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> copy_with(model, fresh_values(model, seed=1), 0.5).layers[0].kernel_regularizer.l2
+    0.05
+    """
+    _check_built(model)
+    strength = finite_float("strength", strength, minimum=0)
+    variables = variables_of(model)
+    if len(values) != len(variables):
+        raise ValueError(
+            "Invalid length of argument `values`: expected an array for each of the "
+            f"{len(variables)} variables of the model. Received: len(values)={len(values)}"
+        )
+    for at, (value, variable) in enumerate(zip(values, variables, strict=True)):
+        if tuple(np.shape(value)) != tuple(variable.shape):
+            raise ValueError(
+                f"Invalid shape in argument `values`: expected {tuple(variable.shape)} for the "
+                f"variable '{variable.path}'. Received: values[{at}].shape={np.shape(value)}"
+            )
+    held = held_regularizers(model)
+    scaled = [_scaled(regularizer, name, strength) for regularizer, name in held.regularizers]
+    with global_state_kept():
+        copied = rebuilt(model)
+    twins = dict(zip(map(id, model.variables), copied.variables, strict=True))
+    for value, variable in zip(values, variables, strict=True):
+        twins[id(variable)].assign(value)
+    put_regularizers(copied, held, scaled)
+    return copied
+
+
+class Held(NamedTuple):
+    """Where the regularizers of a model are, by number, and the variable or place of each."""
+
+    regularizers: list[tuple[Any, str]]
+    by_layers: list[tuple[int, str, int]]
+    by_variables: list[int | None]
+
+
+def held_regularizers(model: keras.Model) -> Held:
+    """The regularizers of all variables and layers of a model, each object once, no gates."""
+    names = {id(variable): name for name, variable in named_variables(model)}
+    paths = layer_paths(model)
+    numbers: dict[int, int] = {}
+    regularizers: list[tuple[Any, str]] = []
+
+    def number(regularizer: Any, name: str) -> int:
+        if id(regularizer) not in numbers:
+            numbers[id(regularizer)] = len(regularizers)
+            regularizers.append((regularizer, name))
+        return numbers[id(regularizer)]
+
+    by_variables: list[int | None] = []
+    for variable in model.variables:
+        regularizer = _without_gate(getattr(variable, "regularizer", None))
+        name = f"variable '{names.get(id(variable), variable.path)}'"
+        by_variables.append(None if regularizer is None else number(regularizer, name))
+    by_layers = []
+    for at, layer in enumerate(model._flatten_layers()):
+        for attribute, value in vars(layer).items():
+            value = _without_gate(value)
+            # A plain function is known for a regularizer by the variable that it regularizes.
+            if isinstance(value, keras.Regularizer) or id(value) in numbers:
+                name = f"layer '{paths.get(id(layer), layer.name)}' ({attribute})"
+                by_layers.append((at, attribute, number(value, name)))
+    return Held(regularizers, by_layers, by_variables)
+
+
+def put_regularizers(model: keras.Model, held: Held, regularizers: list[Any]) -> None:
+    layers = model._flatten_layers()
+    for at, attribute, number in held.by_layers:
+        setattr(layers[at], attribute, regularizers[number])
+    for variable, own in zip(model.variables, held.by_variables, strict=True):
+        if own is not None or getattr(variable, "regularizer", None) is not None:
+            variable.regularizer = None if own is None else regularizers[own]
+
+
+def _without_gate(regularizer: Any) -> Any:
+    return regularizer.regularizer if isinstance(regularizer, Gate) else regularizer
+
+
+def _scaled(regularizer: Any, name: str, strength: float) -> Any:
+    try:
+        return scaled_regularizer(regularizer, strength)
+    except TypeError as error:
+        if strength == 1:
+            return regularizer
+        raise TypeError(
+            f"The regularizer of the {name} cannot follow a path of strengths. {error}. Use one of "
+            "those, or write it as a subclass of kerasreg.regularizers.Penalty"
+        ) from None
+
+
+def rebuilt(model: keras.Model) -> keras.Model:
+    """A model of the same class and config, built and frozen alike, its values its initializers'.
+
+    Classes and functions of one's own need not be registered for it, and lambdas may be loaded,
+    since they come from this very process.
+    """
+    with (
+        keras.saving.custom_object_scope(_own_objects(model)),
+        SafeModeScope(safe_mode=False),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # what Keras warns of ends in an error here
+        try:
+            twin = type(model).from_config(model.get_config())
+            if not twin.built:
+                twin.build_from_config(model.get_build_config())
+                twin.built = True
+        except Exception as error:
+            raise _cannot_be_copied(model, in_one_line(error)) from error
+    pairs = list(zip(model._flatten_layers(), twin._flatten_layers(), strict=False))
+    if [v.shape for v in model.variables] != [v.shape for v in twin.variables] or any(
+        type(layer) is not type(other) for layer, other in pairs
+    ):
+        raise _cannot_be_copied(model, "its config gives a model with other layers or variables")
+    for layer, other in pairs:
+        if isinstance(layer, keras.layers.Lambda):  # a loaded lambda has lost its globals
+            other.function = layer.function
+    put_trainable(twin, *trainable_flags(model))
+    return twin
+
+
+def trainable_flags(model: keras.Model) -> tuple[list[bool], list[bool]]:
+    of_layers = [layer.trainable for layer in model._flatten_layers()]
+    return of_layers, [variable.trainable for variable in model.variables]
+
+
+def put_trainable(model: keras.Model, of_layers: list[bool], of_variables: list[bool]) -> None:
+    # The public attribute of a layer would go on to all layers below it.
+    for layer, trainable in zip(model._flatten_layers(), of_layers, strict=True):
+        layer._trainable = trainable
+    for variable, trainable in zip(model.variables, of_variables, strict=True):
+        if variable.trainable != trainable:
+            variable.trainable = trainable
+
+
+def _values_by_id(model: Any, twin: Any) -> dict[int, np.ndarray]:
+    """Values of the twin's variables by the identities of the model's."""
+    pairs = zip(model.variables, twin.variables, strict=True)
+    return {id(variable): np.array(values_of(other)) for variable, other in pairs}
+
+
+def _values_of_layers_alone(model: keras.Model) -> dict[int, np.ndarray] | None:
+    """What `_values_by_id` gives, from the layers in the order in which `from_config` makes them.
+
+    Keras builds each layer of a Sequential or functional model from its config before it connects
+    them, which takes most of the time and draws nothing. None if that does not lead to all
+    variables: for a subclass, and where a layer is built by its first call.
+    """
+    if type(model) not in (keras.Sequential, Functional):
+        return None
+    values: dict[int, np.ndarray] = {}
+    layers = {layer.name: layer for layer in model.layers}
+    for config in model.get_config()["layers"]:
+        twin = keras.saving.deserialize_keras_object(config)
+        layer = layers.get(twin.name)
+        if layer is None:
+            continue
+        if [v.shape for v in layer.variables] != [v.shape for v in twin.variables]:
+            return None
+        found = _values_by_id(layer, twin)
+        if found.keys() & values.keys():  # two nested models share a layer, their copies do not
+            return None
+        values |= found
+    return values if all(id(variable) in values for variable in model.variables) else None
+
+
+def _own_objects(model: keras.Model) -> dict[str, Any]:
+    """Classes and functions in the layers of a model that are not Keras's, by registered name."""
+    own: dict[str, Any] = {}
+    for layer in model._flatten_layers():
+        # Keras puts wrappers of methods into its layers; those are not looked up by name.
+        attributes = [
+            value for name, value in vars(layer).items() if not hasattr(type(layer), name)
+        ]
+        for value in [layer, *attributes]:
+            is_function = isinstance(value, types.FunctionType)
+            if is_function or hasattr(type(value), "get_config"):
+                found = value if is_function else type(value)
+                if found.__module__.partition(".")[0] not in ("keras", "kerasreg"):
+                    own[keras.saving.get_registered_name(found)] = found
+    return own
+
+
+def _set_seed(seed: int, *, exactly: bool) -> None:
+    """`keras.utils.set_random_seed`, or what of it Keras's own layers and initializers read.
+
+    The difference is TensorFlow's seed: to set it throws away all kernels, which costs as much as
+    building a model, and no layer of Keras reads it.
+    """
+    # Of Python's random numbers Keras reads those of `global_state_kept`.
+    if isinstance(seed_generator.python_random, random.Random):
+        seed_generator.python_random.seed(seed)
+    if exactly or keras.backend.backend() == "torch":
+        keras.utils.set_random_seed(seed)
+        return
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 the global state is the point
+    global_state.set_global_attribute(_SEED, seed)
+    global_state.set_global_attribute(_GENERATOR, None)
+
+
+@contextlib.contextmanager
+def global_state_kept() -> Iterator[None]:
+    """Puts back, at its end, the random state and Keras's counters of automatic names."""
+    keras_state = {
+        name: global_state.get_global_attribute(name)
+        for name in (_NAMES, _SEED, _GENERATOR, _SCOPE)
+    }
+    # The counters are counted up in place.
+    keras_state[_NAMES] = None if keras_state[_NAMES] is None else keras_state[_NAMES].copy()
+    # Another generator takes the place of Keras's, whose state is a variable.
+    global_state.set_global_attribute(_GENERATOR, None)
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    # Other threads, such as those of a cluster's worker, draw from Python's random numbers too,
+    # and would take some of those that follow from a seed.
+    pythons, seed_generator.python_random = seed_generator.python_random, random.Random()
+    tensorflow_state = _tensorflow_state()
+    with contextlib.ExitStack() as stack:
+        if keras.backend.backend() == "torch":
+            import torch
+
+            stack.enter_context(torch.random.fork_rng())
+        try:
+            yield
+        finally:
+            for name, value in keras_state.items():
+                global_state.set_global_attribute(name, value)
+            seed_generator.python_random = pythons
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            if _tensorflow_state() != tensorflow_state:
+                _put_tensorflow_state(*tensorflow_state)
+
+
+def _tensorflow_state() -> tuple[Any, Any, Any]:
+    """TensorFlow's seed, what draws the seeds of its operations from it, and the state of that."""
+    module = sys.modules.get("tensorflow.python.eager.context")
+    context = module and module.context()
+    operation_seeds = getattr(context, "_rng", None)
+    state = operation_seeds.getstate() if operation_seeds else None
+    return getattr(context, "_seed", None), operation_seeds, state
+
+
+def _put_tensorflow_state(seed: Any, operation_seeds: Any, state: Any) -> None:
+    import tensorflow as tf
+
+    # Without the kernels, which were used and go on where they stopped if a seed comes again.
+    tf.random.set_seed(seed)
+    sys.modules["tensorflow.python.eager.context"].context()._rng = operation_seeds
+    if operation_seeds:
+        operation_seeds.setstate(state)
+
+
+def _cannot_be_copied(model: keras.Model, reason: str) -> ValueError:
+    if "<lambda>" in _own_objects(model):
+        reason, fix = "a Python lambda is in it", "Write it as a function with a name"
+    else:
+        fix = (
+            f"Give {type(model).__name__} and its layers a `get_config()` with the arguments of "
+            "the constructor, and a `build()` that makes all their variables"
+        )
+    return ValueError(
+        f"The model '{model.name}' cannot be copied: {reason}. {fix}; or pass "
+        '`initial_weights="model"` to start from the weights that the model has'
+    )
+
+
+def _check_built(model: keras.Model) -> None:
+    if not model.built:
+        named_variables(model)  # its error says how to build it
+
+
+def in_one_line(error: Exception) -> str:
+    text = str(error).rpartition("Exception encountered: ")[2] or type(error).__name__
+    return textwrap.shorten(text, 160, placeholder=" …").rstrip(".: ")

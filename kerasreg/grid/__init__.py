@@ -1,0 +1,16 @@
+"""Training many models at once: every strength, fold and seed in one compiled program.
+
+A member is one model: a strength, a fold of the samples, a seed. All members have the same Keras
+model; its variables get a first axis of members, and what `kerasreg.training.train` does to one
+model is done to all of them in one program, batch by batch. `kerasreg.path` and
+`kerasreg.cross_validation` are built on it.
+
+A call goes this way: `call` checks and plans, `run` hands chunks of members to processes and
+keeps their checkpoints, `task` sets up what one process needs, `training` goes through epochs and
+chunks, `samples` says which rows a step sees, `stacking` is the step, and `record` the result.
+"""
+
+from kerasreg.grid.call import train_grid
+from kerasreg.grid.record import GridRecord
+
+__all__ = ["GridRecord", "train_grid"]

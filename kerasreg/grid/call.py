@@ -1,0 +1,326 @@
+"""The call of a grid: what is asked for, checked and planned before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasreg.folds import fold_indices
+from kerasreg.grid.elementwise import check_elementwise
+from kerasreg.grid.record import GridRecord
+from kerasreg.grid.run import run_chunks
+from kerasreg.grid.task import GridTask, planned_chunks, sensible_chunk_size
+from kerasreg.grid.training import Member
+from kerasreg.regularizers.validation import finite_float, invalid_argument, some_of
+from kerasreg.training import check_loop_settings
+from kerasreg.training_data import (
+    Arrays,
+    checked_arrays,
+    tf,
+    training_arrays_or_dataset,
+    validation_arrays_or_dataset,
+)
+
+
+def train_grid(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    strengths: Sequence[float],
+    folds: Any = None,
+    seeds: Sequence[int] = (0,),
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    loss: Any,
+    metrics: Any = (),
+    epochs: int = 10,
+    batch_size: int = 32,
+    validation_data: Any = None,
+    sample_weight: Any = None,
+    groups: Any = None,
+    warm_start: bool = False,
+    initial_weights: str = "seed",
+    shuffle: bool = True,
+    shuffle_seed: int = 0,
+    jit_compile: bool | str = "auto",
+    chunk_size: int | None = None,
+    n_jobs: int | None = None,
+    checkpoint_dir: Any = None,
+    verbose: int | str = "auto",
+) -> GridRecord:
+    """Trains a model for every strength, fold and seed, all at once.
+
+    Member (s, fold, seed) minimizes, over the training rows of its fold,
+
+        data_loss(θ) + Σ P(w, strength=s·P.strength),
+
+    with the penalties P of the model's weights and activities: s multiplies the strength that
+    each has in the model, so that layers keep their proportions, and with strengths of 1 in the
+    layers s is λ itself. A regularizer of unknown kind is multiplied by s. What a layer gives to
+    `add_loss` is not a penalty and stays as it is.
+
+    A member is trained as `train(…, seed=shuffle_seed)` would train it alone, with the same
+    batches, on the rows of its fold. Rounding differs: for smooth models within 1e-5; on ReLU
+    networks runs part where a weight crosses a kink, as two runs on different machines do.
+
+    Time and memory. Members are trained in chunks whose weights, gradients and optimizer slots
+    fit the processor's cache (32 MB), and then its memory. Time grows linearly with members ×
+    epochs × samples from about 50 members on; below, a step costs the same whatever their number.
+    All chunks and epochs use one compiled program. A chunk needs members × weights × (2 + slots
+    of the optimizer) numbers, and members × batch_size × activations; the result keeps the final
+    weights of all members, members × weights × 4 bytes, and five numbers an epoch and variable.
+
+    Args:
+        model: A built Keras model, or one that calling it on `x` builds. Its weights do not
+            change. Layers may have Keras's L1, L2, L1L2 or any `kerasreg.regularizers` penalty.
+        x: Inputs, an array of shape `(samples, …)` or a nested structure of them, or a batched
+            `tf.data.Dataset`, which is read once an epoch for all members.
+        y: Targets, as for `fit`; left out for a dataset.
+        strengths: The factors s, finite floats >= 0, each once.
+        folds: None; or an int >= 2; or a scikit-learn splitter; or pairs of training and held-out
+            rows. Each fold is validated on what it holds out.
+        seeds: Ints >= 0, each once: a member's initial weights and its dropout follow from it.
+        optimizer: Name or instance of a Keras optimizer; a copy of it is used. With one of
+            `kerasreg.optimizers` penalties end in exact zeros.
+        loss: As for `compile`.
+        metrics: As for `compile`.
+        epochs: Number of epochs, >= 1.
+        batch_size: Samples a step, >= 1. Not used for a dataset.
+        validation_data: `(x, y)`, `(x, y, sample_weight)` or a dataset; not with `folds`.
+        sample_weight: As for `fit`.
+        groups: Groups of the samples, for a splitter that wants them.
+        warm_start: Whether each strength starts from the weights of the next smaller one, the
+            smallest from the initial weights. The optimizer starts anew. Strengths then come one
+            after another, seeds and folds still at once.
+        initial_weights: "seed": members start as the model is initialised after
+            `keras.utils.set_random_seed(seed)`. "model": all start from the weights that it has.
+        shuffle: Whether to visit the samples in a new order each epoch, one that all members of a
+            fold share.
+        shuffle_seed: Seed of these orders, an int >= 0.
+        jit_compile: As for `train`.
+        chunk_size: Members that are trained at once, an int >= 1, or None: see above. Results
+            differ by rounding between chunk sizes.
+        n_jobs: Number of processes that chunks are spread over, through joblib; -1 for one a
+            core. None: what `joblib.parallel_config` says, else this process alone.
+        checkpoint_dir: Folder that keeps every finished epoch, or None. The same call after its
+            process was killed goes on from there, and ends with the same numbers, bit for bit.
+        verbose: 1 for a progress bar, 0 for none, "auto" for one where a terminal is watching.
+
+    Returns:
+        A `GridRecord`. A member whose loss or gradient became NaN or infinite is marked
+        `diverged` in its tables, from that epoch on, and keeps its last finite weights; the
+        others are not affected. See `member_at` and `model` for the trained models.
+
+    Raises:
+        ValueError: Before the first step, for settings and data that do not fit; for an optimizer
+            that mixes the weights of members, by its name; for a checkpoint of another call,
+            naming what differs.
+        TypeError: For a regularizer without a prox under a proximal optimizer.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(1.0))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> settings = {"optimizer": kerasreg.optimizers.ProximalSGD(0.1), "loss": "mse"}
+    >>> record = train_grid(model, x, x[:, 0], strengths=[0.1, 9.0], **settings)
+    >>> last = record.weights.query("epoch == 10 and variable == 'dense/kernel'")
+    >>> last["n_zero"].tolist()
+    [2, 3]
+    """
+    check_loop_settings(model, epochs, batch_size, None, jit_compile)
+    strengths = checked_strengths(strengths)
+    seeds = checked_seeds(seeds)
+    _check_choices(initial_weights, shuffle_seed, chunk_size, verbose)
+    optimizer = _optimizer(optimizer)
+    check_elementwise(optimizer)
+    _check_policy(model)
+    data = _built_and_checked(model, loss, x, y, sample_weight)
+    pairs = None
+    if folds is not None:
+        if not isinstance(data, Arrays):
+            raise ValueError("Folds need arrays; a tf.data.Dataset has no rows. Pass x and y")
+        if validation_data is not None:
+            raise ValueError(
+                "Pass folds or validation_data: with folds each is validated on what it holds out"
+            )
+        pairs = fold_indices(folds, data.x, data.y, loss=loss, groups=groups, seed=shuffle_seed)
+    validation = _numpy(validation_arrays_or_dataset(model, loss, validation_data))
+    datasets = [each for each in (data, validation) if isinstance(each, tf.data.Dataset)]
+    if datasets and checkpoint_dir is not None:
+        raise ValueError(
+            "A checkpoint_dir needs arrays: it cannot be known whether a tf.data.Dataset is that "
+            "of the call before. Pass x and y"
+        )
+
+    n_folds = 1 if pairs is None else len(pairs)
+    at_once = len(seeds) * (n_folds if warm_start else len(strengths))
+    jobs = _jobs(n_jobs)
+    if datasets and jobs > 1:
+        raise ValueError("A tf.data.Dataset cannot be sent to other processes. Pass x and y")
+    if chunk_size is None:
+        chunk_size = sensible_chunk_size(
+            model, optimizer, batch_size, at_once, -(-jobs // (1 if warm_start else n_folds))
+        )
+    chunk_size = min(int(chunk_size), at_once)
+    groups_of_chunks = _plan(strengths, n_folds, seeds, chunk_size, warm_start, pairs, batch_size)
+    task = GridTask(
+        model=model,
+        optimizer=optimizer,
+        loss=loss,
+        metrics=metrics if isinstance(metrics, Mapping) else list(metrics),
+        data=data,
+        validation=validation,
+        folds=pairs,
+        epochs=int(epochs),
+        batch_size=int(batch_size),
+        shuffle_seed=int(shuffle_seed) if shuffle else None,
+        initial_weights=initial_weights,
+        jit_compile=jit_compile,
+        warm_start=warm_start,
+        chunk_size=chunk_size,
+        n_chunks=sum(map(len, groups_of_chunks)),
+    )
+    chunks, quantities = run_chunks(task, groups_of_chunks, jobs, checkpoint_dir, verbose)
+    return GridRecord(task, chunks, quantities)
+
+
+def _plan(
+    strengths: Sequence[float],
+    n_folds: int,
+    seeds: Sequence[int],
+    chunk_size: int,
+    warm_start: bool,
+    pairs: Any,
+    batch_size: int,
+) -> list[list[list[Member]]]:
+    """Sequences of chunks: those of one sequence start where the one before has ended.
+
+    Without `warm_start` every sequence has one chunk.
+    """
+    if not warm_start:
+        members = [
+            Member(s, fold, seed) for fold in range(n_folds) for seed in seeds for s in strengths
+        ]
+        return [[chunk] for chunk in planned_chunks(members, chunk_size)]
+    # Members of several folds in one chunk take their steps together, so each must have as many.
+    steps = [-(-len(train) // batch_size) for train, _ in pairs] if pairs else [0]
+    rest = [len(train) % batch_size for train, _ in pairs] if pairs else [0]
+    alike: dict[Any, list[int]] = {}
+    for fold, kind in enumerate(zip(steps, rest, strict=True)):
+        alike.setdefault(kind, []).append(fold)
+    sequences = []
+    for own in alike.values():
+        first = [Member(0.0, fold, seed) for fold in own for seed in seeds]
+        sequences += [
+            [[member._replace(strength=s) for member in chunk] for s in sorted(strengths)]
+            for chunk in planned_chunks(first, chunk_size, by_fold=False)
+        ]
+    return sequences
+
+
+def checked_strengths(strengths: Any) -> list[float]:
+    """Strengths as plain floats, ascending."""
+    if isinstance(strengths, str) or not isinstance(strengths, Iterable):
+        raise invalid_argument("strengths", "a sequence of finite floats >= 0", strengths)
+    found = [finite_float("strengths", each, minimum=0) for each in strengths]
+    if not found:
+        raise invalid_argument("strengths", "at least one strength", strengths)
+    twice = (
+        sorted({each for each in found if found.count(each) > 1})
+        if len(set(found)) < len(found)
+        else []
+    )
+    if twice:
+        raise invalid_argument(
+            "strengths", f"each strength once, not {some_of(twice)} again", found
+        )
+    return sorted(found)
+
+
+def checked_seeds(seeds: Any) -> list[int]:
+    if isinstance(seeds, int | np.integer) or not isinstance(seeds, Iterable):
+        raise invalid_argument("seeds", "a sequence of ints >= 0, such as (0,)", seeds)
+    found = list(seeds)
+    for seed in found:
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise invalid_argument("seeds", "ints >= 0", seeds)
+    if not found or len(set(found)) < len(found):
+        raise invalid_argument("seeds", "at least one seed, and each once", seeds)
+    return [int(seed) for seed in found]
+
+
+def _check_choices(initial_weights: Any, shuffle_seed: Any, chunk_size: Any, verbose: Any) -> None:
+    if initial_weights not in ("seed", "model"):
+        raise invalid_argument("initial_weights", '"seed" or "model"', initial_weights)
+    if isinstance(shuffle_seed, bool) or not isinstance(shuffle_seed, int | np.integer):
+        raise invalid_argument("shuffle_seed", "an int >= 0", shuffle_seed)
+    if shuffle_seed < 0:
+        raise invalid_argument("shuffle_seed", "an int >= 0", shuffle_seed)
+    if chunk_size is not None and (
+        isinstance(chunk_size, bool)
+        or not isinstance(chunk_size, int | np.integer)
+        or chunk_size < 1
+    ):
+        raise invalid_argument("chunk_size", "an int >= 1 or None", chunk_size)
+    if verbose not in (0, 1, "auto"):
+        raise invalid_argument("verbose", '0, 1 or "auto"', verbose)
+
+
+def _optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
+    try:
+        return keras.optimizers.get(optimizer)
+    except (ValueError, TypeError):
+        raise invalid_argument(
+            "optimizer", "the name or an instance of a Keras optimizer", optimizer
+        ) from None
+
+
+def _check_policy(model: keras.Model) -> None:
+    half = [layer.name for layer in model._flatten_layers() if layer.compute_dtype == "float16"]
+    if half:
+        raise ValueError(
+            f"A grid has no loss scaling, so that gradients of the layers {some_of(half)}, which "
+            "compute in float16, would vanish. Use float32 or mixed_bfloat16"
+        )
+
+
+def _built_and_checked(model: keras.Model, loss: Any, x: Any, y: Any, sample_weight: Any) -> Any:
+    data = _numpy(training_arrays_or_dataset(model, loss, x, y, sample_weight, None))
+    if not model.built:
+        first = data.x if isinstance(data, Arrays) else next(iter(data))[0]
+        model(keras.tree.map_structure(lambda leaf: leaf[:1], first))
+        if isinstance(data, Arrays):
+            checked_arrays(model, loss, data.x, data.y, data.sample_weight)
+    if not model.trainable_variables:
+        raise ValueError(
+            f"The model '{model.name}' has no trainable weights. Set `trainable = True` on the "
+            "layers to train"
+        )
+    return data
+
+
+def _numpy(data: Any) -> Any:
+    if not isinstance(data, Arrays):
+        return data
+    return Arrays(
+        *(
+            keras.tree.map_structure(
+                lambda leaf: None if leaf is None else np.asarray(leaf), part, none_is_leaf=False
+            )
+            for part in data
+        )
+    )
+
+
+def _jobs(n_jobs: Any) -> int:
+    if n_jobs is not None and (
+        isinstance(n_jobs, bool) or not isinstance(n_jobs, int | np.integer) or n_jobs == 0
+    ):
+        raise invalid_argument("n_jobs", "an int that is not 0, or None", n_jobs)
+    import joblib
+
+    return int(joblib.effective_n_jobs(n_jobs))

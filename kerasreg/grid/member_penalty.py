@@ -1,0 +1,79 @@
+"""The penalty of a stacked variable: every member has the same one at its own strength."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasreg.regularizers import Penalty, as_penalty
+from kerasreg.training_data import tf
+
+
+def penalty_at_strength(regularizer: Any, strength: Any) -> Callable[[Any], Any]:
+    """The value of a regularizer whose own strength is multiplied by `strength`.
+
+    A regularizer that is neither one of Keras's L1, L2, L1L2 nor a `Penalty` has no strength that
+    is known, so that its value is multiplied.
+    """
+    try:
+        penalty = as_penalty(regularizer)
+    except TypeError:
+        return lambda w: strength * regularizer(w)
+    return lambda w: penalty(w, strength=strength * penalty.strength)
+
+
+class MemberPenalty(Penalty):
+    """Σ_k P(w_k, strength=s_k·P.strength) over the members k on the first axis of w.
+
+    Args:
+        penalty: The penalty P of each member.
+        strengths: Variable of shape `(n_members,)`, the factors s_k.
+        map_members: As `kerasreg.grid.vectorization.map_members`.
+    """
+
+    def __init__(
+        self,
+        penalty: Penalty,
+        strengths: keras.Variable,
+        map_members: Callable[[Callable[[Any], Any], Any], Any],
+    ):
+        self.penalty = penalty
+        self.strengths = strengths
+        self.map_members = map_members
+
+    def _value(self, w: Any, strength: Any) -> Any:
+        return ops.sum(self._each(self.penalty, strength, w))
+
+    def _prox(self, w: Any, step_size: Any, strength: Any) -> Any:
+        if len(step_size.shape) == 0:
+            step_size = ops.broadcast_to(step_size, self.strengths.shape)
+        return self._each(self.penalty.prox, strength, w, step_size)
+
+    def _subdiff_distance(self, w: Any, grad: Any, strength: Any) -> Any:
+        return self._each(self.penalty.subdiff_distance, strength, w, grad)
+
+    def _strength_max(self, grad: Any) -> Any:
+        raise NotImplementedError("Every member has a largest strength of its own")
+
+    def _each(self, function: Callable[..., Any], strength: Any, *arrays: Any) -> Any:
+        dtype = arrays[0].dtype
+        strengths = ops.cast(self.strengths.value, dtype)
+        strengths = strengths * (ops.cast(strength, dtype) * self.penalty.strength)
+        members = (*arrays, strengths)
+        if _has_loop(function, members):
+            # A loop that ends at another step for each member is nothing that XLA can vectorize.
+            return tf.map_fn(lambda m: function(*m), members, fn_output_signature=dtype)
+        return self.map_members(lambda m: function(*m), members)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"penalty": keras.saving.serialize_keras_object(self.penalty)}
+
+
+def _has_loop(function: Callable[..., Any], members: Any) -> bool:
+    """Whether what the function does for one member, the first, has a TensorFlow loop in it."""
+    with tf.Graph().as_default() as graph:
+        function(*(tf.zeros(array.shape[1:], array.dtype) for array in members))
+    return any(op.type in ("While", "StatelessWhile") for op in graph.get_operations())

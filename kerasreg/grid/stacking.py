@@ -1,0 +1,397 @@
+"""Many models as one: every variable of a Keras model with a first axis of members.
+
+A member is one model of a grid. The Keras model itself is only traced: its variables are never
+read or written, the values of all members stand in variables of shape `(n_members, …)`. What one
+member computes is written down for one member and mapped over that axis; what Keras's optimizers
+do to a weight they do to each by itself, so that one optimizer steps all members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops, tree
+from keras.src.trainers.compile_utils import CompileLoss, CompileMetrics
+
+from kerasreg.grid.member_penalty import MemberPenalty, penalty_at_strength
+from kerasreg.grid.vectorization import map_members
+from kerasreg.metrics import PenaltyNames
+from kerasreg.optimizers import ProximalOptimizer
+from kerasreg.training_data import tf
+from kerasreg.variables import named_variables, penalty_of, values_of
+
+
+class Batch(NamedTuple):
+    """Samples of one step. `n_samples` of them count; the others only fill the batch."""
+
+    x: Any
+    y: Any
+    sample_weight: Any
+    counted: Any  # 1 for a sample that counts and 0 for one that fills, or None: all count
+
+    @property
+    def n_samples(self) -> Any:
+        if self.counted is None:
+            return tf.cast(tf.shape(tree.flatten(self.x)[0])[0], tf.float32)
+        return tf.reduce_sum(self.counted)
+
+    def loss_weights(self) -> Any:
+        """Sample weights under which the mean over the batch is that over what counts."""
+        if self.counted is None:
+            return self.sample_weight
+        size = tf.cast(tf.shape(self.counted)[0], self.counted.dtype)
+        counted = self.counted * (size / tf.reduce_sum(self.counted))
+        if self.sample_weight is None:
+            return counted
+        return tree.map_structure(
+            lambda leaf: leaf * tf.cast(_like(leaf, counted), leaf.dtype), self.sample_weight
+        )
+
+
+class Sums(NamedTuple):
+    """What an epoch has added up so far, for every member."""
+
+    n_samples: Any  # (n_members,)
+    parts: Any  # (n_members, n_parts): loss, data loss and penalties, times n_samples
+    metrics: list[Any]  # states of the metrics, each (n_members, …)
+
+
+class StackedModel:
+    """The values of all members, and the functions that train and evaluate them.
+
+    Args:
+        model: A built Keras model. It is not changed.
+        n_members: Length of the first axis.
+        optimizer: A Keras optimizer; a copy of it steps the stacked variables.
+        loss: As for `compile`.
+        metrics: As for `compile`.
+        example: A batch of `(x, y)` with which losses and metrics make their variables.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        n_members: int,
+        optimizer: keras.optimizers.Optimizer,
+        loss: Any,
+        metrics: Any,
+        example: tuple[Any, Any],
+    ):
+        self.model = model
+        self.n_members = n_members
+        self.names = [name for name, _ in named_variables(model)]
+        self.trainable = model.trainable_variables
+        self.state = model.non_trainable_variables  # batch statistics, states of random draws
+        self.penalty_names = PenaltyNames(model)
+        self.used_penalties: set[str] = set()
+        self.maps_by_loop = False
+        self._regularized = [
+            (index, variable.regularizer)
+            for index, variable in enumerate(self.trainable)
+            if variable.regularizer is not None
+        ]
+        self._activity_regularized = [
+            layer for layer in model._flatten_layers() if layer.activity_regularizer is not None
+        ]
+        self._build_losses(loss, metrics, example)
+        self.strengths = self._variable("strengths", (n_members,), "float32")
+        self._build_variables(optimizer)
+
+    def _build_losses(self, loss: Any, metrics: Any, example: tuple[Any, Any]) -> None:
+        output_names = getattr(self.model, "output_names", None)
+        x, y = example
+        with keras.StatelessScope():  # so that a layer which draws keeps its state
+            y_pred = self.model(x, training=False)
+        self.compile_loss = CompileLoss(loss, output_names=output_names)
+        self.compile_loss(y, y_pred)
+        self.metrics = CompileMetrics(None, metrics or None, output_names=output_names)
+        if metrics:
+            self.metrics.update_state(y, y_pred)
+            self.metrics.reset_state()
+        for loss_of_output in self.compile_loss.metrics:  # where there are several outputs
+            loss_of_output.reset_state()
+        # Metrics that the forward pass updates, and those that are updated after it.
+        self._loss_variables = self.compile_loss.variables
+        self.metric_variables = [
+            *self._loss_variables,
+            *(self.metrics.variables if metrics else ()),
+        ]
+        self._metric_starts = [values_of(variable).copy() for variable in self.metric_variables]
+
+    def _variable(self, name: str, shape: tuple[int, ...], dtype: str) -> keras.Variable:
+        return keras.Variable(np.zeros(shape, dtype), dtype=dtype, trainable=False, name=name)
+
+    def _build_variables(self, optimizer: keras.optimizers.Optimizer) -> None:
+        def stacked(variable: keras.Variable, trainable: bool) -> keras.Variable:
+            return keras.Variable(
+                lambda shape, dtype: ops.zeros(shape, dtype),
+                shape=(self.n_members, *variable.shape),
+                dtype=variable.dtype,
+                trainable=trainable,
+                name=variable.name,
+            )
+
+        self.stacked = [stacked(variable, True) for variable in self.trainable]
+        self.stacked_state = [stacked(variable, False) for variable in self.state]
+        self.optimizer = type(optimizer).from_config(optimizer.get_config())
+        # A prox takes the penalty from the variable; other optimizers have it in the gradient.
+        self.is_proximal = isinstance(optimizer, ProximalOptimizer)
+        for name, own, member in zip(self.names, self.stacked, self.trainable, strict=True):
+            penalty = penalty_of(name, member) if self.is_proximal else None
+            if penalty is not None:
+                own.regularizer = MemberPenalty(penalty, self.strengths, self._map)
+            if member.constraint is not None:
+                own.constraint = self._over_members(member.constraint)
+        if optimizer.clipnorm or optimizer.global_clipnorm:
+            # A norm is that of one member.
+            self.optimizer._clip_gradients = self._over_members(self.optimizer._clip_gradients)
+        self._exclude_from_weight_decay(optimizer)
+        self.optimizer.build(self.stacked)
+        # Weights as well, which `finalize_variable_values` takes in the end.
+        averages = self.optimizer._model_variables_moving_average if optimizer.use_ema else []
+        self._averages = [average for average in averages if average is not None]
+        self._optimizer_starts = [values_of(v).copy() for v in self.optimizer.variables]
+
+    def _exclude_from_weight_decay(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Lets a variable decay if the user's optimizer lets that of the model decay."""
+        # What was excluded is in no config, and known by the variables of the model.
+        for name in ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"):
+            if hasattr(optimizer, name):
+                setattr(self.optimizer, name, getattr(optimizer, name))
+        decays = {
+            self.optimizer._var_key(own): self.optimizer._use_weight_decay(member.value)
+            for own, member in zip(self.stacked, self.trainable, strict=True)
+        }
+        self.optimizer._use_weight_decay = lambda own: decays[self.optimizer._var_key(own)]
+
+    # The values of all members
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that training changes: weights, states, and what the optimizer keeps."""
+        return [*self.stacked, *self.stacked_state, *self.optimizer.variables]
+
+    def set_members(self, strengths: np.ndarray, values: Sequence[np.ndarray]) -> None:
+        """Starts anew with these strengths and values, in the order of `variables`."""
+        self.strengths.assign(strengths)
+        for variable, value in zip(self.stacked + self.stacked_state, values, strict=True):
+            variable.assign(value)
+        self.reset_optimizer()
+
+    def reset_optimizer(self) -> None:
+        for variable, start in zip(self.optimizer.variables, self._optimizer_starts, strict=True):
+            variable.assign(start)
+
+    # What one member computes
+
+    def _forward(
+        self,
+        values: list[Any],
+        state: list[Any],
+        strength: Any,
+        metrics: list[Any],
+        batch: Batch,
+        training: bool,
+    ) -> tuple[Any, list[Any], list[Any], list[Any]]:
+        """Data loss, losses that layers added, the new state, and that of the metrics."""
+        variables = [*self.trainable, *self.state, *self.metric_variables]
+        assigned = list(zip(variables, [*values, *state, *metrics], strict=True))
+        with (
+            keras.StatelessScope(assigned, collect_losses=True) as scope,
+            self._activities_at(strength),
+        ):
+            y_pred = self.model(batch.x, training=training)
+            data_loss = self.compile_loss(batch.y, y_pred, batch.loss_weights())
+            added = list(scope.losses)
+            self._names = self.penalty_names.of([*added, *[None] * len(self._regularized)])
+            if len(self.metric_variables) > len(self._loss_variables):
+                self.metrics.update_state(batch.y, y_pred, batch.counted)
+        new_state, new_metrics = (
+            [tf.convert_to_tensor(scope.get_current_value(variable)) for variable in each]
+            for each in (self.state, self.metric_variables)
+        )
+        return data_loss, [ops.sum(loss) for loss in added], new_state, new_metrics
+
+    @contextmanager
+    def _activities_at(self, strength: Any) -> Iterator[None]:
+        """Lets the activity regularizers of the model have this strength while it is traced."""
+        before = [layer.activity_regularizer for layer in self._activity_regularized]
+        for layer, regularizer in zip(self._activity_regularized, before, strict=True):
+            layer.activity_regularizer = penalty_at_strength(regularizer, strength)
+        try:
+            yield
+        finally:
+            for layer, regularizer in zip(self._activity_regularized, before, strict=True):
+                layer.activity_regularizer = regularizer
+
+    def _penalties(self, values: list[Any], strength: Any) -> list[Any]:
+        return [
+            penalty_at_strength(regularizer, strength)(values[index])
+            for index, regularizer in self._regularized
+        ]
+
+    def _parts(self, data_loss: Any, penalties: list[Any]) -> Any:
+        """Loss, data loss and the penalties by name, as one vector."""
+        by_name = dict.fromkeys(self.penalty_names.all, 0.0)
+        for name, value in zip(self._names, penalties, strict=True):
+            self.used_penalties.add(name)
+            by_name[name] = by_name[name] + ops.cast(value, "float32")
+        loss = ops.cast(data_loss, "float32") + sum(by_name.values())
+        return tf.stack([loss, ops.cast(data_loss, "float32"), *by_name.values()])
+
+    def _differentiated(
+        self, values: list[Any], state: list[Any], strength: Any, metrics: list[Any], batch: Batch
+    ) -> tuple[Any, ...]:
+        """One member's gradients, new state, parts of the loss, metrics, and if all is finite."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            data_loss, added, new_state, metrics = self._forward(
+                values, state, strength, metrics, batch, training=True
+            )
+            descended = ops.sum([data_loss, *added]) if added else data_loss
+            if not self.is_proximal:
+                penalties = self._penalties(values, strength)
+                descended = ops.sum([descended, *penalties])
+        gradients = tape.gradient(descended, values)
+        gradients = [
+            tf.zeros_like(value) if gradient is None else tf.convert_to_tensor(gradient)
+            for gradient, value in zip(gradients, values, strict=True)
+        ]
+        if self.is_proximal:
+            penalties = self._penalties(values, strength)
+        parts = self._parts(data_loss, [*added, *penalties])
+        return gradients, new_state, parts, metrics, _all_finite([parts[0], *gradients])
+
+    # What all members do
+
+    def train_on(self, batch_of: Callable[[Any], Batch], rows: Any, alive: Any, sums: Sums) -> Any:
+        """A step of all members that are alive: who is alive after it, and the sums.
+
+        Args:
+            batch_of: The batch that belongs to some rows.
+            rows: Tensors that say which samples are in the batch: for all members, or with a
+                first axis of members.
+            alive: Flags of shape `(n_members,)`.
+            sums: The sums of the epoch so far.
+        """
+        values, state = self._values(self.stacked), self._values(self.stacked_state)
+        mapped, batch_of_member = _split_rows(batch_of, rows, self.n_members)
+
+        def of_member(member: Any) -> Any:
+            values, state, strength, metrics, rows = member
+            batch = batch_of_member(rows)
+            return *self._differentiated(values, state, strength, metrics, batch), batch.n_samples
+
+        gradients, new_state, parts, metrics, finite, n_samples = self._map(
+            of_member, (values, state, self.strengths.value, sums.metrics, mapped)
+        )
+        alive = alive & finite
+        gradients = [self._of_alive(alive, g, tf.zeros_like(g)) for g in gradients]
+        averages = self._values(self._averages)
+        self.optimizer.apply(gradients, self.stacked)
+        moved = self._values(self.stacked)
+        # Finite gradients may still carry a weight to infinity.
+        alive = alive & _all_finite(moved, of_members=True)
+        for variable, before, after in zip(self.stacked, values, moved, strict=True):
+            variable.assign(self._of_alive(alive, after, before))
+        for variable, before in zip(self._averages, averages, strict=True):
+            variable.assign(self._of_alive(alive, variable.value, before))
+        for variable, before, after in zip(self.stacked_state, state, new_state, strict=True):
+            variable.assign(self._of_alive(alive, after, before))
+        return alive, self._added(sums, n_samples, parts, metrics)
+
+    def evaluate_on(self, batch_of: Callable[[Any], Batch], rows: Any, sums: Sums) -> Sums:
+        """Adds the loss and metrics of a batch, without training."""
+        values, state = self._values(self.stacked), self._values(self.stacked_state)
+        mapped, batch_of_member = _split_rows(batch_of, rows, self.n_members)
+
+        def of_member(member: Any) -> Any:
+            values, state, strength, metrics, rows = member
+            batch = batch_of_member(rows)
+            data_loss, added, _, metrics = self._forward(
+                values, state, strength, metrics, batch, training=False
+            )
+            parts = self._parts(data_loss, [*added, *self._penalties(values, strength)])
+            return parts, metrics, batch.n_samples
+
+        parts, metrics, n_samples = self._map(
+            of_member, (values, state, self.strengths.value, sums.metrics, mapped)
+        )
+        return self._added(sums, n_samples, parts, metrics)
+
+    def _added(self, sums: Sums, n_samples: Any, parts: Any, metrics: list[Any]) -> Sums:
+        return Sums(sums.n_samples + n_samples, sums.parts + parts * n_samples[:, None], metrics)
+
+    def zero_sums(self) -> Sums:
+        members = self.n_members
+        return Sums(
+            tf.zeros(members),
+            tf.zeros((members, 2 + len(self.penalty_names.all))),
+            [
+                tf.tile(start[None], (members, *[1] * start.ndim))
+                if start.ndim
+                else tf.fill(members, start)
+                for start in self._metric_starts
+            ],
+        )
+
+    def metric_results(self, states: list[Any]) -> dict[str, Any]:
+        """The value of every metric, of shape `(n_members,)`."""
+        if not self.metric_variables:
+            return {}
+
+        def of_member(states: list[Any]) -> dict[str, Any]:
+            assigned = list(zip(self.metric_variables, states, strict=True))
+            with keras.StatelessScope(assigned):
+                results = {m.name: m.result() for m in self.compile_loss.metrics}
+                if len(self.metric_variables) > len(self._loss_variables):
+                    results |= self.metrics.result()
+            return {name: ops.cast(value, "float32") for name, value in results.items()}
+
+        return self._map(of_member, states)
+
+    def _values(self, variables: list[keras.Variable]) -> list[Any]:
+        return [tf.identity(variable.value) for variable in variables]
+
+    def _of_alive(self, alive: Any, new: Any, old: Any) -> Any:
+        return tf.where(_like(new, alive), new, old)
+
+    def _over_members(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The function, applied to each member of what it is called with."""
+        return lambda values: self._map(
+            function, keras.tree.map_structure(tf.convert_to_tensor, values)
+        )
+
+    def _map(self, function: Callable[[Any], Any], members: Any) -> Any:
+        return map_members(function, members, by_loop=self.maps_by_loop)
+
+
+def _like(array: Any, flags: Any) -> Any:
+    """Flags for the first axis of an array, with as many axes as it has."""
+    return tf.reshape(flags, (-1, *[1] * (len(array.shape) - 1)))
+
+
+def _all_finite(arrays: list[Any], of_members: bool = False) -> Any:
+    """Whether the sum of each array is finite: one pass over memory, as in `train`.
+
+    Args:
+        arrays: The arrays of one member, or of all on a first axis.
+        of_members: Whether they are those of all, each of which then has an answer.
+    """
+    sums = [tf.reduce_sum(each, axis=range(int(of_members), len(each.shape))) for each in arrays]
+    finite = tf.math.is_finite(tf.stack([tf.cast(each, tf.float32) for each in sums]))
+    return tf.reduce_all(finite, axis=0)
+
+
+def _split_rows(
+    batch_of: Callable[[Any], Batch], rows: Any, n_members: int
+) -> tuple[Any, Callable[[Any], Batch]]:
+    """What to map over, and the batch of a member; members that share rows share the batch."""
+    if len(rows[0].shape) == 2:
+        return rows, batch_of
+    batch = batch_of(rows)
+    return tf.zeros(n_members), lambda _: batch

@@ -1,0 +1,357 @@
+"""Training the members of a grid, chunk after chunk, through one compiled program."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kerasreg.grid.samples import ArraySamples, DatasetSamples, Segment, batch_at
+from kerasreg.grid.stacking import StackedModel, Sums
+from kerasreg.training_data import Arrays, tf
+from kerasreg.variables import values_of
+
+# The columns of a table of weights that are computed, after `n_weights`.
+WEIGHT_MEASURES = ("n_zero", "l1_norm", "l2_norm", "max_abs")
+# What `tf.vectorized_map` says of an operation that it has no rule for.
+_UNKNOWN_OPERATION = re.compile(r"No pfor vectorization defined for (\w+)")
+# From this many calls on, compiling the evaluation by XLA pays for itself.
+_EVALUATIONS_WORTH_XLA = 100
+
+
+class Member(NamedTuple):
+    """One model of a grid."""
+
+    strength: float
+    fold: int
+    seed: int
+
+
+@dataclass
+class Chunk:
+    """Members that are trained at once, and what became of them.
+
+    Args:
+        members: The members. All have the same fold unless each has rows of its own.
+        values: For every variable of the model the values of all members; the initial ones at
+            first, in the end those that training left.
+        curves: Shape `(n_members, n_epochs, 2, n_quantities)`, train and validation.
+        weights: Shape `(n_members, n_epochs, n_variables, 4)`, see `WEIGHT_MEASURES`.
+        diverged_in: Epoch in which a member diverged, 0 if it did not.
+        epochs_done: Number of finished epochs.
+        state: What training has in its variables, where it was interrupted.
+    """
+
+    members: list[Member]
+    values: list[np.ndarray]
+    curves: np.ndarray
+    weights: np.ndarray
+    diverged_in: np.ndarray
+    epochs_done: int = 0
+    state: list[np.ndarray] = field(default_factory=list)
+
+
+class MemberTrainer:
+    """The compiled programs of a grid, and the loop over epochs and chunks.
+
+    Args:
+        stacked: The model with an axis of members.
+        jit_compile: Whether to compile by XLA.
+    """
+
+    def __init__(self, stacked: StackedModel, jit_compile: bool):
+        self.stacked = stacked
+        self._loaded: Chunk | None = None
+        self._compile(jit_compile)
+
+    def take(
+        self,
+        samples: ArraySamples | DatasetSamples,
+        validation: ArraySamples | DatasetSamples | None,
+        epochs: int,
+        shuffle_seed: int | None,
+        n_chunks: int,
+    ) -> None:
+        """Takes up a task; the programs of the one before serve it too.
+
+        Args:
+            samples: Training data.
+            validation: Validation data, or None.
+            epochs: Number of epochs.
+            shuffle_seed: Seed of the order of the samples, None for the order that they have.
+            n_chunks: How many chunks will be trained.
+        """
+        self.samples = samples
+        self.validation = validation
+        self.epochs = epochs
+        self.shuffle_seed = shuffle_seed
+        self._loaded = None
+        self._evaluates_by_xla = epochs * n_chunks >= _EVALUATIONS_WORTH_XLA
+
+    def _compile(self, jit_compile: bool) -> None:
+        self.jit_compile = jit_compile
+        self._programs: dict[Any, Callable[..., Any]] = {}
+
+    def _function(self, name: str) -> Any:
+        if name == "train":
+            return tf.function(self._train, autograph=False, jit_compile=self.jit_compile)
+        jit_compile = self.jit_compile and self._evaluates_by_xla
+        return tf.function(self._evaluate, autograph=False, jit_compile=jit_compile)
+
+    # The programs
+
+    def _train(
+        self, data: Arrays, rows: list[Any], n_steps: Any, alive: Any, sums: Sums
+    ) -> tuple[Any, Sums, dict[str, Any]]:
+        def step(at: Any, alive: Any, sums: Sums) -> Any:
+            alive, sums = self.stacked.train_on(
+                lambda rows: batch_at(data, rows), [each[at] for each in rows], alive, sums
+            )
+            return at + 1, alive, sums
+
+        _, alive, sums = tf.while_loop(
+            lambda at, alive, sums: at < n_steps, step, (tf.constant(0), alive, sums)
+        )
+        return alive, sums, self.stacked.metric_results(sums.metrics)
+
+    def _evaluate(
+        self, data: Arrays, rows: list[Any], n_steps: Any, sums: Sums
+    ) -> tuple[Sums, dict[str, Any]]:
+        def step(at: Any, sums: Sums) -> Any:
+            return at + 1, self.stacked.evaluate_on(
+                lambda rows: batch_at(data, rows), [each[at] for each in rows], sums
+            )
+
+        _, sums = tf.while_loop(lambda at, sums: at < n_steps, step, (tf.constant(0), sums))
+        return sums, self.stacked.metric_results(sums.metrics)
+
+    def _run(self, name: str, segment: Segment, *arguments: Any) -> Any:
+        """Runs a program on a segment, in a slower way from then on where there is no other."""
+        shapes = tuple(
+            (leaf.dtype, *leaf.shape) for leaf in tf.nest.flatten(segment) if leaf is not None
+        )
+        while True:
+            try:
+                if (name, shapes) not in self._programs:
+                    self._programs[name, shapes] = self._function(name).get_concrete_function(
+                        *segment, *arguments
+                    )
+                return self._programs[name, shapes](*segment, *arguments)
+            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+                if not self.jit_compile:
+                    raise
+                reason = str(error.message).strip().splitlines()[0]
+                self._say("as a plain graph", f"XLA cannot compile it ({reason})")
+                self._compile(jit_compile=False)
+            except ValueError as error:
+                unknown = _UNKNOWN_OPERATION.search(str(error))
+                if unknown is None or self.stacked.maps_by_loop:
+                    raise
+                self._say("one by one", f"TensorFlow cannot vectorize {unknown[1]}")
+                self.stacked.maps_by_loop = True
+                self._compile(self.jit_compile)
+
+    def _say(self, how: str, reason: str) -> None:
+        name = self.stacked.model.name
+        warnings.warn(
+            f"The grid of the model '{name}' trains {how}, which is slower: {reason}",
+            stacklevel=2,
+        )
+
+    # Epochs and chunks
+
+    def train(
+        self,
+        chunks: Sequence[Chunk],
+        after_epoch: Callable[[Chunk], None] = lambda chunk: None,
+    ) -> None:
+        """Trains chunks to their last epoch. Those that have done some epochs go on from there.
+
+        Arrays stay in memory, so that one chunk is trained to its end before the next. A dataset
+        is read once an epoch, and its blocks go through all chunks.
+
+        Args:
+            chunks: The chunks, which are changed.
+            after_epoch: Called when a chunk has finished an epoch, with its state in `state` if
+                that is asked for by `keep_state`.
+        """
+        if isinstance(self.samples, DatasetSamples):
+            self._train_together(chunks, after_epoch)
+            return
+        for chunk in chunks:
+            self._train_together([chunk], after_epoch)
+
+    def _train_together(
+        self, chunks: Sequence[Chunk], after_epoch: Callable[[Chunk], None]
+    ) -> None:
+        (done,) = {chunk.epochs_done for chunk in chunks}
+        orders = [self._orders(chunk) for chunk in chunks]
+        for _ in range(done):
+            for each in orders:
+                next(each)
+        for epoch in range(done + 1, self.epochs + 1):
+            alive = self._train_epoch(chunks, [next(each) for each in orders])
+            measured = self._evaluate_epoch(chunks)
+            for chunk, (is_alive, train), validation in zip(chunks, alive, measured, strict=True):
+                self._record(chunk, epoch, is_alive, train, validation)
+                chunk.epochs_done = epoch
+                after_epoch(chunk)
+        for chunk in chunks:
+            self._load(chunk)
+            self.stacked.optimizer.finalize_variable_values(self.stacked.stacked)
+            variables = [*self.stacked.stacked, *self.stacked.stacked_state]
+            chunk.values = [values_of(variable).copy() for variable in variables]
+            chunk.state = []
+            self._loaded = None
+
+    def _orders(self, chunk: Chunk) -> Iterator[list[np.ndarray]]:
+        """The order of the rows in each epoch: one that all members share, or one a member."""
+        if isinstance(self.samples, DatasetSamples):
+            while True:
+                yield []
+        folds = [member.fold for member in chunk.members]
+        own = {fold: self.samples.orders(fold, self.shuffle_seed) for fold in set(folds)}
+        while True:
+            orders = {fold: next(each) for fold, each in own.items()}
+            yield [orders[fold] for fold in folds] if len(own) > 1 else list(orders.values())
+
+    def _train_epoch(
+        self, chunks: Sequence[Chunk], orders: Sequence[list[np.ndarray]]
+    ) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        alive = [tf.constant(self._filled(chunk.diverged_in == 0)) for chunk in chunks]
+        sums = [self.stacked.zero_sums()] * len(chunks)
+        results: list[Any] = [{}] * len(chunks)
+        for at, segment in self._segments(self.samples, chunks, orders):
+            self._load(chunks[at])
+            alive[at], sums[at], results[at] = self._run("train", segment, alive[at], sums[at])
+        averages = self._all_averages(sums, results)
+        return [(flags.numpy(), each) for flags, each in zip(alive, averages, strict=True)]
+
+    def _evaluate_epoch(self, chunks: Sequence[Chunk]) -> list[dict[str, np.ndarray]]:
+        if self.validation is None:
+            return [{}] * len(chunks)
+        sums = [self.stacked.zero_sums()] * len(chunks)
+        results: list[Any] = [{}] * len(chunks)
+        orders: list[list[np.ndarray]] = []
+        if isinstance(self.validation, ArraySamples):
+            for chunk in chunks:
+                rows = [self.validation.rows_of_fold[member.fold] for member in chunk.members]
+                is_shared = len({member.fold for member in chunk.members}) == 1
+                orders.append(rows[:1] if is_shared else rows)
+        for at, segment in self._segments(self.validation, chunks, orders):
+            self._load(chunks[at])
+            sums[at], results[at] = self._run("evaluate", segment, sums[at])
+        return self._all_averages(sums, results)
+
+    def _segments(
+        self,
+        samples: ArraySamples | DatasetSamples,
+        chunks: Sequence[Chunk],
+        orders: Sequence[list[np.ndarray]],
+    ) -> Iterator[tuple[int, Segment]]:
+        """What to run, with the number of the chunk that is to run it."""
+        if isinstance(samples, ArraySamples):
+            for at, each in enumerate(orders):
+                for segment in samples.segments(each):
+                    yield at, segment
+            return
+        for segment in samples.segments():
+            for at in range(len(chunks)):
+                yield at, segment
+
+    def _all_averages(
+        self, sums: Sequence[Sums], results: Sequence[dict[str, Any]]
+    ) -> list[dict[str, np.ndarray]]:
+        return [self._averages(*each) for each in zip(sums, results, strict=True)]
+
+    def _averages(self, sums: Sums, metrics: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Every quantity of an epoch, of shape `(n_members,)`."""
+        names, used = self.stacked.penalty_names.all, self.stacked.used_penalties
+        with np.errstate(invalid="ignore", divide="ignore"):
+            parts = sums.parts.numpy() / sums.n_samples.numpy()[:, None]
+        loss, data_loss, *penalties = parts.T
+        by_name = {
+            f"penalty/{name}": value
+            for name, value in zip(names, penalties, strict=True)
+            if name in used
+        }
+        penalty = sum(by_name.values(), np.zeros_like(loss))
+        values = {name: value.numpy() for name, value in metrics.items()}
+        return {"loss": loss, "data_loss": data_loss, "penalty": penalty, **by_name, **values}
+
+    def _record(
+        self,
+        chunk: Chunk,
+        epoch: int,
+        alive: np.ndarray,
+        train: dict[str, np.ndarray],
+        validation: dict[str, np.ndarray],
+    ) -> None:
+        n_members = len(chunk.members)
+        self.quantities = list(train)
+        if not chunk.curves.size:
+            shape = (n_members, self.epochs, 2, len(train))
+            chunk.curves = np.full(shape, np.nan, np.float32)
+        alive = alive[:n_members]
+        chunk.diverged_in[(chunk.diverged_in == 0) & ~alive] = epoch
+        for split, values in enumerate((train, validation)):
+            for at, name in enumerate(self.quantities):
+                if name in values:
+                    known = np.where(alive, values[name][:n_members], np.nan)
+                    chunk.curves[:, epoch - 1, split, at] = known
+        self._load(chunk)
+        for at, variable in enumerate(self.stacked.stacked):
+            chunk.weights[:, epoch - 1, at] = _measures(values_of(variable)[:n_members])
+
+    def _load(self, chunk: Chunk) -> None:
+        """Brings a chunk into the variables; another one that is there keeps its state."""
+        if self._loaded is chunk:
+            return
+        if self._loaded is not None:
+            self._loaded.state = self.state()
+        if chunk.state:
+            strengths = self._filled(np.array([m.strength for m in chunk.members], np.float32))
+            self.stacked.strengths.assign(strengths)
+            for variable, value in zip(self.stacked.variables, chunk.state, strict=True):
+                variable.assign(value)
+        else:
+            self.stacked.set_members(
+                self._filled(np.array([m.strength for m in chunk.members], np.float32)),
+                [self._filled(value) for value in chunk.values],
+            )
+        self._loaded = chunk
+
+    def state(self) -> list[np.ndarray]:
+        """All that the next epoch starts from, of the chunk that is in the variables."""
+        return [values_of(variable).copy() for variable in self.stacked.variables]
+
+    def _filled(self, values: np.ndarray) -> np.ndarray:
+        """A chunk with fewer members than the others is filled with copies of its last."""
+        missing = self.stacked.n_members - len(values)
+        return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
+
+
+def _measures(values: np.ndarray) -> np.ndarray:
+    """Shape (n_members, 4), see WEIGHT_MEASURES."""
+    flat = values.reshape(len(values), -1)
+    if flat.dtype not in (np.float32, np.float64):
+        flat = flat.astype(np.float32)
+    modulus = np.abs(flat)
+    return np.stack(
+        [
+            flat.shape[1] - np.count_nonzero(flat, axis=1),
+            modulus.sum(axis=1),
+            np.sqrt(np.einsum("kn,kn->k", flat, flat)),
+            modulus.max(axis=1, initial=0.0),
+        ],
+        axis=1,
+    )
+
+
+def stacked_values(values: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """For every variable the values of all members, from the variables of each member."""
+    return [np.stack(each) for each in zip(*values, strict=True)]

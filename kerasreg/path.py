@@ -1,0 +1,202 @@
+"""The regularization path: a model at every strength, and the range of strengths worth looking at.
+
+See `kerasreg.cross_validation` for choosing one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from kerasreg.grid import train_grid
+from kerasreg.grid.record import GridRecord
+from kerasreg.regularizers.validation import float_between, invalid_argument
+from kerasreg.strength_range import largest_strength
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# Up to this number of weights a path is drawn weight by weight.
+_WEIGHTS_DRAWN = 200
+
+
+def regularization_path(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    strengths: Sequence[float] | None = None,
+    n_strengths: int = 100,
+    min_ratio: float = 1e-3,
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    loss: Any,
+    metrics: Any = (),
+    epochs: int = 10,
+    batch_size: int = 32,
+    validation_data: Any = None,
+    seeds: Sequence[int] = (0,),
+    warm_start: bool = False,
+    checkpoint_dir: Any = None,
+    **settings: Any,
+) -> RegularizationPath:
+    """Trains a model at every strength of a path, all at once.
+
+    For each strength s and seed it minimizes data_loss(θ) + Σ P(w, strength=s·P.strength), as
+    `kerasreg.grid.train_grid` says, which also says what time and memory it takes: a hundred
+    strengths of a small network cost about as much as one call of `fit`.
+
+    Without `strengths` they are `n_strengths` from s_max down to `min_ratio`·s_max, equally spaced
+    on a logarithmic scale, with s_max from `kerasreg.strength_range.largest_strength`: for a
+    model with one layer of weights the exact smallest strength at which all are zero; for a
+    deeper one what a short coarse training over twelve decades finds.
+
+    Args:
+        model: As for `train_grid`.
+        x: As for `train_grid`.
+        y: As for `train_grid`.
+        strengths: The factors s, finite floats >= 0, each once; or None. Under mean squared error
+            with `L1(1.0)` s is twice scikit-learn's `alpha`.
+        n_strengths: Without `strengths`: how many, an int >= 2.
+        min_ratio: Without `strengths`: smallest / largest, between 0 and 1.
+        optimizer: As for `train_grid`. With one of `kerasreg.optimizers` weights become exact
+            zeros.
+        loss: As for `compile`.
+        metrics: As for `compile`.
+        epochs: Number of epochs at every strength, >= 1.
+        batch_size: Samples a step, >= 1.
+        validation_data: As for `fit`.
+        seeds: Ints >= 0: a path for each.
+        warm_start: Whether each strength starts from the weights of the next smaller one, as for
+            `train_grid`.
+        checkpoint_dir: Folder from which a killed call goes on, as for `train_grid`.
+        **settings: Further arguments of `train_grid`: `sample_weight`, `initial_weights`,
+            `shuffle`, `shuffle_seed`, `jit_compile`, `chunk_size`, `n_jobs`, `verbose`.
+
+    Returns:
+        A `RegularizationPath`.
+
+    Raises:
+        ValueError: As `train_grid`; and if no range of strengths can be found.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(1.0))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> settings = {"optimizer": kerasreg.optimizers.ProximalSGD(0.1), "loss": "mse"}
+    >>> path = regularization_path(model, x, x[:, 0], n_strengths=5, **settings)
+    >>> path.weights.query("epoch == 10 and variable == 'dense/kernel'")["n_zero"].tolist()[-1]
+    3
+
+    References:
+        Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via
+        coordinate descent (2010), section 2.5, for the range of strengths.
+    """
+    common = {
+        "optimizer": optimizer,
+        "loss": loss,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seeds": seeds,
+        "metrics": metrics,
+        **settings,
+    }
+    if strengths is None:
+        strengths = strength_grid(model, x, y, n_strengths, min_ratio, **common)
+    grid = train_grid(
+        model,
+        x,
+        y,
+        strengths=strengths,
+        validation_data=validation_data,
+        warm_start=warm_start,
+        checkpoint_dir=checkpoint_dir,
+        **common,
+    )
+    return RegularizationPath(grid)
+
+
+def strength_grid(
+    model: keras.Model, x: Any, y: Any, n_strengths: Any, min_ratio: Any, **settings: Any
+) -> list[float]:
+    """`n_strengths` from `largest_strength` down to `min_ratio` times it, ascending."""
+    if isinstance(n_strengths, bool) or not isinstance(n_strengths, int | np.integer):
+        raise invalid_argument("n_strengths", "an int >= 2", n_strengths)
+    if n_strengths < 2:
+        raise invalid_argument("n_strengths", "an int >= 2", n_strengths)
+    min_ratio = float_between("min_ratio", min_ratio, 0, 1)
+    largest = largest_strength(model, x, y, n_strengths=int(n_strengths), **settings)
+    return [float(s) for s in largest * np.geomspace(min_ratio, 1.0, int(n_strengths))]
+
+
+class RegularizationPath:
+    """The models of a path, as tables and one by one.
+
+    Args:
+        grid: The `GridRecord` of the path.
+    """
+
+    def __init__(self, grid: GridRecord):
+        self.grid = grid
+
+    @property
+    def strengths(self) -> np.ndarray:
+        """All strengths, ascending."""
+        return self.grid.strengths
+
+    @property
+    def members(self) -> pd.DataFrame:
+        """`strength`, `seed`, `diverged`, `diverged_in`."""
+        return self.grid.members
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """`strength`, `seed`, `epoch`, `split`, `quantity`, `value`, `diverged`."""
+        return self.grid.curves
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """`strength`, `seed`, `epoch`, `variable`, `n_weights`, `n_zero`, norms, `diverged`."""
+        return self.grid.weights
+
+    @property
+    def coefficients(self) -> pd.DataFrame:
+        """`strength`, `seed`, `variable`, `index`, `value`: every weight, for small models."""
+        return self.grid.coefficients
+
+    def model(self, strength: float, seed: int = 0) -> keras.Model:
+        """The trained model at a strength: an ordinary Keras model, compiled, ready to be saved.
+
+        Its regularizers have the strength built in, so that `evaluate` gives the loss that was
+        minimized.
+
+        Args:
+            strength: One of `strengths`.
+            seed: One of the seeds.
+
+        Raises:
+            ValueError: If there is no such model, naming the nearest strength.
+        """
+        return self.grid.model(strength, seed=seed)
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draws every weight against the strength, or for larger models the share of non-zeros.
+
+        Args:
+            ax: Axes to draw into, or None for a new figure.
+            **options: Further arguments of `kerasreg.plots.plot_path` or `plot_sparsity`.
+
+        Returns:
+            The axes.
+        """
+        from kerasreg.plots import plot_path, plot_sparsity
+
+        if self.grid.n_penalized > _WEIGHTS_DRAWN:
+            return plot_sparsity(self.weights, ax, **options)
+        coefficients = self.coefficients
+        penalized = coefficients["variable"].isin(self.grid.penalized)
+        return plot_path(coefficients[penalized], ax, **options)

@@ -1,0 +1,21 @@
+"""Figures from tidy tables: each function draws one picture into an axes and returns it.
+
+Matplotlib is used without its global state, nothing is ever shown: put the axes that is returned
+into a notebook, or save `axes.figure`.
+"""
+
+from kerasreg.plots.paths import plot_cross_validation, plot_path, plot_sparsity
+from kerasreg.plots.style import LINE_COLORS, OTHER_COLORS, PENALTY_COLORS, style
+from kerasreg.plots.training import plot_curves, plot_histograms
+
+__all__ = [
+    "LINE_COLORS",
+    "OTHER_COLORS",
+    "PENALTY_COLORS",
+    "plot_cross_validation",
+    "plot_curves",
+    "plot_histograms",
+    "plot_path",
+    "plot_sparsity",
+    "style",
+]

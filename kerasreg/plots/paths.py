@@ -1,0 +1,383 @@
+"""Figures of many runs against the strength."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerasreg.plots.style import LINE_COLORS, PENALTY_COLORS, axes_or_new
+from kerasreg.regularizers.validation import float_between, invalid_argument
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# As many names as fit beside one another, and as many lines as the eye can follow.
+_MAX_NAMED_LINES = 20
+
+
+def plot_path(
+    coefficients: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    variable: str | None = None,
+    labels: Sequence[str] | None = None,
+    selected: float | Mapping[str, float] | None = None,
+) -> Axes:
+    """Draws the weights of one variable against the strength of its penalty.
+
+    A weight that is exactly zero is no coloured line but only the zero line, on which rings mark
+    where its zeros begin and end. A weight that is small, but not zero, goes on in its colour.
+    Where a weight has several values at a strength (seeds), the line is their median and the band
+    goes from the least to the largest.
+
+    With more than 20 weights, the 20 that are largest in modulus at the smallest strength keep
+    their colour and name, the others are thin and grey; for hundreds see `plot_sparsity`.
+
+    Args:
+        coefficients: Table with columns `strength` (> 0), `variable`, `index`, `value`.
+        ax: Axes to draw into, or None for a new figure.
+        variable: Name as in the table, `dense/kernel`; by default the only one, biases not
+            counted.
+        labels: A name for each weight, in the order of `index`, written at the small strengths.
+        selected: A strength to mark by a vertical line, or several of them by their names.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If the table lacks a column, has no such variable, or strengths that a
+            logarithmic axis cannot show; if there is not one label a weight.
+
+    Example:
+
+    >>> axes = kerasreg.plots.plot_path(path.coefficients, labels=load_diabetes().feature_names)
+    >>> axes.get_xscale()
+    'log'
+
+    References:
+        Efron, Hastie, Johnstone & Tibshirani, Least angle regression (2004), figure 1.
+    """
+    _check_columns("coefficients", coefficients, ("strength", "variable", "index", "value"))
+    chosen = _of_variable(coefficients, variable)
+    _check_strengths("coefficients", chosen)
+    spread = chosen.groupby(["strength", "index"])["value"]
+    middle, low, high = (
+        table.unstack("index") for table in (spread.median(), spread.min(), spread.max())
+    )
+    if labels is not None and len(labels) != middle.shape[1]:
+        raise ValueError(
+            f"Invalid value for argument `labels`: expected a name for each of the "
+            f"{middle.shape[1]} weights. Received: {len(labels)}"
+        )
+    ax = axes_or_new(ax)
+    ax.set_xscale("log")
+    strengths, values = middle.index.to_numpy(dtype=float), middle.to_numpy()
+    ax.plot(strengths[[0, -1]], [0.0, 0.0], color="#333333", lw=1.0, zorder=1.5)
+    # By its height at the small strengths, so that neighbours differ in colour.
+    by_modulus = np.argsort(-np.abs(values[0]), kind="stable")
+    named = sorted(by_modulus[:_MAX_NAMED_LINES], key=lambda i: (values[0, i], i))
+    others = np.sort(by_modulus[_MAX_NAMED_LINES:])
+    if len(others):
+        from matplotlib.collections import LineCollection
+
+        lines = [np.column_stack([strengths, _away_from_zero(values[:, i])]) for i in others]
+        ax.add_collection(LineCollection(lines, colors="#999999", linewidths=0.6, zorder=1.6))
+    colors = {i: LINE_COLORS[place % len(LINE_COLORS)] for place, i in enumerate(named)}
+    for i, color in colors.items():
+        if spread.size().max() > 1:
+            ax.fill_between(
+                strengths, low.iloc[:, i], high.iloc[:, i], color=color, alpha=0.2, lw=0
+            )
+        visible = _away_from_zero(values[:, i])
+        (line,) = ax.plot(strengths, visible, color=color)
+        if labels is not None:
+            line.set_label(labels[i])
+        ends = (values[:, i] == 0) & np.isfinite(visible)
+        ax.plot(strengths[ends], visible[ends], "o", mfc="white", mec=color, ms=5, mew=1.5)
+    ax.set_xlabel("strength")
+    ax.set_ylabel("weight")
+    ax.margins(x=0.02)
+    ax.autoscale_view()
+    if labels is not None:
+        names = [(values[0, i], labels[i], colors[i]) for i in named if np.isfinite(values[0, i])]
+        if names:  # a run that diverged has no place for a name
+            _write_names(ax, strengths, names)
+    _mark_strengths(ax, selected)
+    return ax
+
+
+def plot_sparsity(
+    weights: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    quantity: str = "share",
+    variables: Sequence[str] | None = None,
+    selected: float | Mapping[str, float] | None = None,
+) -> Axes:
+    """Draws how many weights are not zero at the end of training, against the strength.
+
+    A line a variable; of several runs (seeds) their median, with a band from the least to the
+    largest. A run ends at its own last epoch, wherever it was stopped.
+
+    Args:
+        weights: Table with columns `strength`, `epoch`, `variable`, `n_weights`, `n_zero`, and
+            `seed` and `fold` where there are several.
+        ax: Axes to draw into, or None for a new figure.
+        quantity: `"share"` of the weights, or their `"number"` on a logarithmic axis.
+        variables: Names as in the table, from top to bottom of the legend; by default all but
+            biases.
+        selected: A strength to mark by a vertical line, or several of them by their names.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If the table lacks a column, has no such variable, or strengths that a
+            logarithmic axis cannot show; for an unknown quantity.
+
+    Example:
+
+    >>> axes = kerasreg.plots.plot_sparsity(path.weights, selected=0.01)
+    >>> axes.get_ylabel()
+    'non-zero weights'
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    if quantity not in ("share", "number"):
+        raise invalid_argument("quantity", "'share' or 'number'", quantity)
+    columns = ("strength", "epoch", "variable", "n_weights", "n_zero")
+    _check_columns("weights", weights, columns)
+    _check_strengths("weights", weights)
+    known = list(weights["variable"].unique())
+    if variables is None:
+        variables = [name for name in known if not _is_bias(name)] or known
+    for name in variables:
+        if name not in known:
+            raise invalid_argument("variables", f"names from {known}", name)
+    run = [key for key in ("strength", "fold", "seed") if key in weights]
+    last = weights[weights["epoch"] == weights.groupby(run, dropna=False)["epoch"].transform("max")]
+    n_nonzero = last["n_weights"] - last["n_zero"]
+    drawn = last.assign(drawn=n_nonzero / last["n_weights"] if quantity == "share" else n_nonzero)
+    ax = axes_or_new(ax)
+    ax.set_xscale("log")
+    for name, color in zip(variables, _colors(len(variables)), strict=True):
+        spread = drawn[drawn["variable"] == name].groupby("strength")["drawn"]
+        middle = spread.median()
+        ax.plot(middle.index, middle.to_numpy(), ".-", color=color, ms=7, label=name)
+        if spread.size().max() > 1:
+            ax.fill_between(middle.index, spread.min(), spread.max(), color=color, alpha=0.2, lw=0)
+    if quantity == "share":
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+        ax.set_ylim(-0.03, 1.03)
+    else:
+        # Linear below 1, so that a variable without any weight left stands on the axis.
+        ax.set_yscale("symlog", linthresh=1)
+        ax.set_ylim(bottom=-0.3)
+    ax.set_xlabel("strength")
+    ax.set_ylabel("non-zero weights")
+    if len(variables) <= len(LINE_COLORS):
+        ax.legend(frameon=True, framealpha=0.8, edgecolor="none", fontsize="small")
+    else:
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="x-small")
+    _mark_strengths(ax, selected)
+    return ax
+
+
+def plot_cross_validation(
+    scores: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    quantity: str = "data_loss",
+    selected: float | Mapping[str, float] | None = None,
+    show_folds: bool = False,
+) -> Axes:
+    """Draws what cross-validation found, against the strength: training dashed, validation solid.
+
+    With the mean m_k over the seeds of fold k, the line and its band over K folds are
+
+        m = Σ_k m_k / K,    m ± √(Σ_k (m_k − m)² / (K − 1)) / √K.
+
+    The band is one standard error as if the folds were independent, which they are not: a rule of
+    thumb for choosing, no confidence interval. Where a member has no finite value (it diverged),
+    the line has a gap.
+
+    Args:
+        scores: Table with columns `strength`, `fold`, `split`, `quantity`, `value`, one row a
+            member (`seed`s of a fold are averaged).
+        ax: Axes to draw into, or None for a new figure.
+        quantity: Which quantity to draw.
+        selected: A strength to mark by a vertical line, or several of them by their names, as
+            `{"minimum": 0.02, "one standard error": 0.1}`.
+        show_folds: Whether to add each fold's validation as a thin line.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If the table lacks a column, has no such quantity, or strengths that a
+            logarithmic axis cannot show.
+
+    Example:
+
+    >>> axes = kerasreg.plots.plot_cross_validation(scores, selected={"minimum": 0.02})
+    >>> axes.get_ylabel()
+    'data_loss'
+
+    References:
+        Hastie, Tibshirani & Friedman, The elements of statistical learning (2009), section 7.10.
+    """
+    _check_columns("scores", scores, ("strength", "fold", "split", "quantity", "value"))
+    known = sorted(scores["quantity"].unique())
+    if quantity not in known:
+        raise invalid_argument("quantity", f"one of {known}", quantity)
+    chosen = scores[scores["quantity"] == quantity]
+    _check_strengths("scores", chosen)
+    ax = axes_or_new(ax)
+    ax.set_xscale("log")
+    for split, line in (("train", "--"), ("validation", "-")):
+        of_split = chosen[chosen["split"] == split]
+        if of_split.empty:
+            continue
+        color = PENALTY_COLORS["l2"] if split == "validation" else PENALTY_COLORS["none"]
+        finite = of_split["value"].where(np.isfinite(of_split["value"]))
+        members = of_split.assign(value=finite).groupby(["strength", "fold"])["value"]
+        # A mean over the members that are left would flatter a strength at which some diverged.
+        folds = members.mean().where(members.count() == members.size()).unstack("fold")
+        mean = folds.mean(axis=1, skipna=False)
+        if show_folds and split == "validation":
+            ax.plot(folds.index, folds.to_numpy(), line, color=color, lw=0.7, alpha=0.5)
+        ax.plot(mean.index, mean.to_numpy(), line, color=color, label=split)
+        if folds.shape[1] > 1:
+            error = folds.std(axis=1, skipna=False) / np.sqrt(folds.shape[1])
+            ax.fill_between(mean.index, mean - error, mean + error, color=color, alpha=0.2, lw=0)
+    ax.set_xlabel("strength")
+    ax.set_ylabel(quantity)
+    ax.legend()
+    _mark_strengths(ax, selected)
+    return ax
+
+
+def _check_columns(name: str, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected a table with the columns "
+            f"{list(columns)}. Missing: {missing}"
+        )
+
+
+def _check_strengths(name: str, table: pd.DataFrame) -> None:
+    strengths = table["strength"]
+    if table.empty:
+        raise ValueError(f"Invalid value for argument `{name}`: expected at least one row")
+    if not (np.isfinite(strengths) & (strengths > 0)).all():
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected finite strengths > 0, for their axis "
+            f"is logarithmic. Received: {strengths.min():g} among them. Pass "
+            f'{name}[{name}["strength"] > 0]'
+        )
+
+
+def _of_variable(coefficients: pd.DataFrame, variable: str | None) -> pd.DataFrame:
+    known = sorted(coefficients["variable"].unique())
+    if variable is None:
+        candidates = [name for name in known if not _is_bias(name)] or known
+        if len(candidates) == 1:
+            (variable,) = candidates
+    if variable not in known:
+        raise invalid_argument("variable", f"one of {known}", variable)
+    return coefficients[coefficients["variable"] == variable]
+
+
+def _is_bias(variable: str) -> bool:
+    return variable.rpartition("/")[2] == "bias"
+
+
+def _away_from_zero(values: np.ndarray) -> np.ndarray:
+    """The values, with a gap wherever a weight and its neighbours on the path are exactly zero."""
+    zero = np.concatenate([[True], values == 0, [True]])
+    return np.where(zero[:-2] & zero[1:-1] & zero[2:], np.nan, values)
+
+
+def _colors(n_lines: int) -> list[Any]:
+    """Colours for lines in an order: distinct ones, or shades from first to last if too many."""
+    if n_lines <= len(LINE_COLORS):
+        return list(LINE_COLORS[:n_lines])
+    from matplotlib import colormaps
+
+    return list(colormaps["viridis"](np.linspace(0.0, 0.92, n_lines)))
+
+
+def _write_names(ax: Axes, strengths: np.ndarray, names: list[tuple[float, str, str]]) -> None:
+    """Writes (height, name, colour), in ascending order, left of the strengths, none on another.
+
+    All that is placed is in data coordinates; pixels only say how much room a name takes.
+    """
+    from matplotlib.colors import to_rgb
+    from scipy.optimize import isotonic_regression
+
+    heights = np.array([height for height, _, _ in names])
+    (bottom, top), room = ax.get_ylim(), ax.get_window_extent()
+    texts = [
+        # Darker than the line, for letters are thin.
+        ax.text(
+            strengths[0],
+            height,
+            name,
+            color=0.65 * np.array(to_rgb(color)),
+            size="small",
+            ha="right",
+            va="center",
+        )
+        for height, name, color in names
+    ]
+    extents = [text.get_window_extent() for text in texts]
+    pitch = 1.05 * max(extent.height for extent in extents) / room.height
+    width = max(extent.width for extent in extents) / room.width
+    # Names are written smaller, down to half, where they would need more than the height of the
+    # axes, or half their width.
+    shrink = min(1.0, max(0.5, min(1 / (pitch * len(names)), 0.5 / width)))
+    pitch, width = shrink * pitch, shrink * width
+    # min Σ(pᵢ − heightᵢ)² with pᵢ₊₁ − pᵢ >= pitch: isotonic regression in pᵢ − i·pitch.
+    steps = pitch * np.arange(len(names))
+    places = isotonic_regression((heights - bottom) / (top - bottom) - steps).x
+    lowest, highest = pitch / 2, 1 - pitch / 2 - steps[-1]
+    places = bottom + (top - bottom) * (np.clip(places, lowest, max(lowest, highest)) + steps)
+    first, last = np.log10(strengths[0]), np.log10(strengths[-1])
+    leader, margin = 0.04, 0.02
+    span = max(last - first, 0.1) / (1 - min(width, 0.6) - leader - 2 * margin)
+    ax.set_xlim(10 ** (last + (margin - 1) * span), 10 ** (last + margin * span))
+    ends = 10.0 ** (first - np.array([0.2, 0.8, 1.0]) * leader * span)
+    for text, height, place, (_, _, color) in zip(texts, heights, places, names, strict=True):
+        text.set(x=ends[2], y=place, fontsize=float(text.get_fontsize()) * shrink)
+        ax.plot([*strengths[:1], *ends[:2]], [height, height, place], color=color, lw=0.7)
+    ax.set_ylim(bottom, top)
+
+
+def _mark_strengths(ax: Axes, selected: float | Mapping[str, float] | None) -> None:
+    if selected is None:
+        return
+    from matplotlib.patheffects import withStroke
+
+    named = selected if isinstance(selected, Mapping) else {"": selected}
+    marked = sorted((float_between("selected", value, 0), name) for name, value in named.items())
+    for place, (strength, name) in enumerate(marked):
+        ax.axvline(strength, color="#333333", lw=1.2, ls=":", zorder=1.7)
+        # Away from a neighbour, which may be close.
+        side = "right" if place == 0 and len(marked) > 1 else "left"
+        ax.annotate(
+            name,
+            (strength, 0.98),
+            (-3 if side == "right" else 3, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            rotation=90,
+            ha=side,
+            va="top",
+            size="small",
+            color="#333333",
+            path_effects=[withStroke(linewidth=3, foreground="white")],
+        )
