@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasreg.regularizers import Penalty, as_penalty
+from kerasreg.regularizers import Penalty, SeparablePenalty, as_penalty
 from kerasreg.training_data import tf
 
 
@@ -48,6 +48,11 @@ class MemberPenalty(Penalty):
         return ops.sum(self._each(self.penalty, strength, w))
 
     def _prox(self, w: Any, step_size: Any, strength: Any) -> Any:
+        if isinstance(self.penalty, SeparablePenalty):
+            # A formula of one weight, whichever member it belongs to: nothing has to be mapped.
+            strengths = self._strengths(strength, w.dtype)
+            by_weight = ops.reshape(strengths, (-1, *[1] * (len(w.shape) - 1)))
+            return self.penalty._prox(w, step_size, by_weight)
         if len(step_size.shape) == 0:
             step_size = ops.broadcast_to(step_size, self.strengths.shape)
         return self._each(self.penalty.prox, strength, w, step_size)
@@ -60,13 +65,15 @@ class MemberPenalty(Penalty):
 
     def _each(self, function: Callable[..., Any], strength: Any, *arrays: Any) -> Any:
         dtype = arrays[0].dtype
-        strengths = ops.cast(self.strengths.value, dtype)
-        strengths = strengths * (ops.cast(strength, dtype) * self.penalty.strength)
-        members = (*arrays, strengths)
+        members = (*arrays, self._strengths(strength, dtype))
         if _has_loop(function, members):
             # A loop that ends at another step for each member is nothing that XLA can vectorize.
             return tf.map_fn(lambda m: function(*m), members, fn_output_signature=dtype)
         return self.map_members(lambda m: function(*m), members)
+
+    def _strengths(self, strength: Any, dtype: Any) -> Any:
+        factors = ops.cast(self.strengths.value, dtype)
+        return factors * (ops.cast(strength, dtype) * self.penalty.strength)
 
     def get_config(self) -> dict[str, Any]:
         return {"penalty": keras.saving.serialize_keras_object(self.penalty)}

@@ -290,19 +290,18 @@ class StackedModel:
             of_member, (values, state, self.strengths.value, sums.metrics, mapped)
         )
         alive = alive & finite
-        gradients = [self._of_alive(alive, g, tf.zeros_like(g)) for g in gradients]
-        averages = self._values(self._averages)
+        before = self._values(self.weights)
         self.optimizer.apply(gradients, self.stacked)
-        moved = self._values(self.stacked)
-        # Finite gradients may still carry a weight to infinity.
-        alive = alive & _all_finite(moved, of_members=True)
-        for variable, before, after in zip(self.stacked, values, moved, strict=True):
-            variable.assign(self._of_alive(alive, after, before))
-        for variable, before in zip(self._averages, averages, strict=True):
-            variable.assign(self._of_alive(alive, variable.value, before))
+        for variable, old in zip(self.weights, before, strict=True):
+            variable.assign(self._of_alive(alive, variable.value, old))
         for variable, before, after in zip(self.stacked_state, state, new_state, strict=True):
             variable.assign(self._of_alive(alive, after, before))
         return alive, self._added(sums, n_samples, parts, metrics)
+
+    @property
+    def weights(self) -> list[keras.Variable]:
+        """The weights of all members, and what the optimizer averages of them."""
+        return [*self.stacked, *self._averages]
 
     def evaluate_on(self, batch_of: Callable[[Any], Batch], rows: Any, sums: Sums) -> Sums:
         """Adds the loss and metrics of a batch, without training."""
@@ -375,16 +374,9 @@ def _like(array: Any, flags: Any) -> Any:
     return tf.reshape(flags, (-1, *[1] * (len(array.shape) - 1)))
 
 
-def _all_finite(arrays: list[Any], of_members: bool = False) -> Any:
-    """Whether the sum of each array is finite: one pass over memory, as in `train`.
-
-    Args:
-        arrays: The arrays of one member, or of all on a first axis.
-        of_members: Whether they are those of all, each of which then has an answer.
-    """
-    sums = [tf.reduce_sum(each, axis=range(int(of_members), len(each.shape))) for each in arrays]
-    finite = tf.math.is_finite(tf.stack([tf.cast(each, tf.float32) for each in sums]))
-    return tf.reduce_all(finite, axis=0)
+def _all_finite(arrays: list[Any]) -> Any:
+    """Whether the sum of all arrays is finite: one pass over memory, as in `train`."""
+    return tf.math.is_finite(sum(tf.cast(tf.reduce_sum(each), tf.float32) for each in arrays))
 
 
 def _split_rows(

@@ -254,7 +254,9 @@ class Workshop:
         may_fill = samples_are_independent(task.model, task.loss, task.metrics, training)
         size = self.task.batch_size
         if not training and may_fill:
-            size = max(size, min(_EVALUATION_BATCH, max(map(len, rows))))
+            # Batches of nearly equal size: little is filled up.
+            largest = max(map(len, rows))
+            size = max(size, -(-largest // -(-largest // _EVALUATION_BATCH)))
         return ArraySamples(data, size, rows, may_fill)
 
     def _validation(self, data: Any, validation: Any, folds: Any) -> Any:

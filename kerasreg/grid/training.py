@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -94,6 +96,7 @@ class MemberTrainer:
 
     def _compile(self, jit_compile: bool) -> None:
         self.jit_compile = jit_compile
+        self._ahead: threading.Thread | None = None
         self._programs: dict[Any, Callable[..., Any]] = {}
 
     def _function(self, name: str) -> Any:
@@ -129,18 +132,21 @@ class MemberTrainer:
         _, sums = tf.while_loop(lambda at, sums: at < n_steps, step, (tf.constant(0), sums))
         return sums, self.stacked.metric_results(sums.metrics)
 
-    def _run(self, name: str, segment: Segment, *arguments: Any) -> Any:
-        """Runs a program on a segment, in a slower way from then on where there is no other."""
+    def _program(self, name: str, segment: Segment, *arguments: Any) -> Callable[..., Any]:
+        """The program for a segment of these shapes."""
         shapes = tuple(
             (leaf.dtype, *leaf.shape) for leaf in tf.nest.flatten(segment) if leaf is not None
         )
+        if (name, shapes) not in self._programs:
+            function = self._function(name)
+            self._programs[name, shapes] = function.get_concrete_function(*segment, *arguments)
+        return self._programs[name, shapes]
+
+    def _run(self, name: str, segment: Segment, *arguments: Any) -> Any:
+        """Runs a program on a segment, in a slower way from then on where there is no other."""
         while True:
             try:
-                if (name, shapes) not in self._programs:
-                    self._programs[name, shapes] = self._function(name).get_concrete_function(
-                        *segment, *arguments
-                    )
-                return self._programs[name, shapes](*segment, *arguments)
+                return self._program(name, segment, *arguments)(*segment, *arguments)
             except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
                 if not self.jit_compile:
                     raise
@@ -227,25 +233,68 @@ class MemberTrainer:
         results: list[Any] = [{}] * len(chunks)
         for at, segment in self._segments(self.samples, chunks, orders):
             self._load(chunks[at])
+            self._trace_evaluation(chunks, segment, alive[at], sums[at])
+            before = [values_of(variable).copy() for variable in self.stacked.weights]
             alive[at], sums[at], results[at] = self._run("train", segment, alive[at], sums[at])
+            alive[at] = self._still_finite(alive[at], before)
         averages = self._all_averages(sums, results)
         return [(flags.numpy(), each) for flags, each in zip(alive, averages, strict=True)]
+
+    def _still_finite(self, alive: Any, before: list[np.ndarray]) -> Any:
+        """Who is alive and has finite weights; the others get these weights back.
+
+        A finite gradient may carry a weight to infinity. That is rare, and to look for it in
+        every step would be one more pass over memory in each.
+        """
+        infinite = ~np.isfinite(sum(_sums(values_of(each)) for each in self.stacked.weights))
+        if not infinite.any():
+            return alive
+        for variable, old in zip(self.stacked.weights, before, strict=True):
+            now = values_of(variable).copy()
+            now[infinite] = old[infinite]
+            variable.assign(now)
+        return alive & ~infinite
 
     def _evaluate_epoch(self, chunks: Sequence[Chunk]) -> list[dict[str, np.ndarray]]:
         if self.validation is None:
             return [{}] * len(chunks)
         sums = [self.stacked.zero_sums()] * len(chunks)
         results: list[Any] = [{}] * len(chunks)
-        orders: list[list[np.ndarray]] = []
-        if isinstance(self.validation, ArraySamples):
-            for chunk in chunks:
-                rows = [self.validation.rows_of_fold[member.fold] for member in chunk.members]
-                is_shared = len({member.fold for member in chunk.members}) == 1
-                orders.append(rows[:1] if is_shared else rows)
-        for at, segment in self._segments(self.validation, chunks, orders):
+        if self._ahead is not None:
+            self._ahead.join()
+        for at, segment in self._segments(self.validation, chunks, self._held_out(chunks)):
             self._load(chunks[at])
             sums[at], results[at] = self._run("evaluate", segment, sums[at])
         return self._all_averages(sums, results)
+
+    def _held_out(self, chunks: Sequence[Chunk]) -> list[list[np.ndarray]]:
+        """The rows to evaluate on: for all members of a chunk, or one a member."""
+        if not isinstance(self.validation, ArraySamples):
+            return []
+        by_fold = self.validation.rows_of_fold
+        folds = [[member.fold for member in chunk.members] for chunk in chunks]
+        return [
+            [by_fold[fold] for fold in (own if len(set(own)) > 1 else own[:1])] for own in folds
+        ]
+
+    def _trace_evaluation(
+        self, chunks: Sequence[Chunk], segment: Segment, alive: Any, sums: Sums
+    ) -> None:
+        """Traces the first evaluation beside the compiler, which needs no Python for its work."""
+        if self._ahead is not None or not isinstance(self.validation, ArraySamples):
+            return
+        # Its trace would wait for the other one. What fails here fails again, and is told there.
+        with contextlib.suppress(Exception):
+            self._program("train", segment, alive, sums)
+        _, first = next(self._segments(self.validation, chunks, self._held_out(chunks)))
+        start = self.stacked.zero_sums()
+
+        def trace() -> None:
+            with contextlib.suppress(Exception):
+                self._program("evaluate", first, start)
+
+        self._ahead = threading.Thread(target=trace)
+        self._ahead.start()
 
     def _segments(
         self,
@@ -333,6 +382,12 @@ class MemberTrainer:
         """A chunk with fewer members than the others is filled with copies of its last."""
         missing = self.stacked.n_members - len(values)
         return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
+
+
+def _sums(values: np.ndarray) -> np.ndarray:
+    """The sum of the weights of each member."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return values.reshape(len(values), -1).sum(axis=1, dtype=np.float32)
 
 
 def _measures(values: np.ndarray) -> np.ndarray:

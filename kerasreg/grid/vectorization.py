@@ -69,6 +69,10 @@ for _operation, _is_known in _CONVOLUTIONS.items():
     converters._pfor_converter_registry[_operation] = _or_one_by_one(_known, _is_known)
 
 
+# Or, under XLA, TensorFlow would rewrite the Python code that is called, of Keras too, for nothing.
+_vectorized_map = tf.autograph.experimental.do_not_convert(tf.vectorized_map)
+
+
 def map_members(function: Callable[[Any], Any], members: Any, *, by_loop: bool = False) -> Any:
     """The function of one member, applied to all, which are on the first axis, at once.
 
@@ -82,6 +86,4 @@ def map_members(function: Callable[[Any], Any], members: Any, *, by_loop: bool =
         # One member alone: products of matrices are faster than products of stacks of one.
         alone = function(tf.nest.map_structure(lambda leaf: leaf[0], members))
         return tf.nest.map_structure(lambda leaf: tf.convert_to_tensor(leaf)[None], alone)
-    # Or, under XLA, all Python code that is called would be rewritten, of Keras too, for nothing.
-    as_it_is = tf.autograph.experimental.do_not_convert(function)
-    return tf.vectorized_map(as_it_is, members, fallback_to_while_loop=by_loop)
+    return _vectorized_map(function, members, fallback_to_while_loop=by_loop)
