@@ -111,8 +111,9 @@ def train_grid(
 
     Returns:
         A `GridRecord`. A member whose loss or gradient became NaN or infinite is marked
-        `diverged` in its tables, from that epoch on, and keeps its last finite weights; the
-        others are not affected. See `member_at` and `model` for the trained models.
+        `diverged` in its tables, from that epoch on, and keeps the weights from before that step
+        or, at the latest, from the beginning of that epoch; the others are not affected. Its
+        methods `values` and `model` give the trained models.
 
     Raises:
         ValueError: Before the first step, for settings and data that do not fit; for an optimizer

@@ -246,7 +246,7 @@ class StackedModel:
     def _differentiated(
         self, values: list[Any], state: list[Any], strength: Any, metrics: list[Any], batch: Batch
     ) -> tuple[Any, ...]:
-        """One member's gradients, new state, parts of the loss, metrics, and if all is finite."""
+        """One member's gradients, new state, parts of the loss and states of the metrics."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             data_loss, added, new_state, metrics = self._forward(
@@ -264,7 +264,7 @@ class StackedModel:
         if self.is_proximal:
             penalties = self._penalties(values, strength)
         parts = self._parts(data_loss, [*added, *penalties])
-        return gradients, new_state, parts, metrics, _all_finite([parts[0], *gradients])
+        return gradients, new_state, parts, metrics
 
     # What all members do
 
@@ -286,10 +286,12 @@ class StackedModel:
             batch = batch_of_member(rows)
             return *self._differentiated(values, state, strength, metrics, batch), batch.n_samples
 
-        gradients, new_state, parts, metrics, finite, n_samples = self._map(
+        gradients, new_state, parts, metrics, n_samples = self._map(
             of_member, (values, state, self.strengths.value, sums.metrics, mapped)
         )
-        alive = alive & finite
+        # Of the gradients this is not asked, which would be one more pass over memory: whatever is
+        # not finite in them is in the next loss, or found at the end of the epoch.
+        alive = alive & tf.math.is_finite(parts[:, 0])
         before = self._values(self.weights)
         self.optimizer.apply(gradients, self.stacked)
         for variable, old in zip(self.weights, before, strict=True):
@@ -372,11 +374,6 @@ class StackedModel:
 def _like(array: Any, flags: Any) -> Any:
     """Flags for the first axis of an array, with as many axes as it has."""
     return tf.reshape(flags, (-1, *[1] * (len(array.shape) - 1)))
-
-
-def _all_finite(arrays: list[Any]) -> Any:
-    """Whether the sum of all arrays is finite: one pass over memory, as in `train`."""
-    return tf.math.is_finite(sum(tf.cast(tf.reduce_sum(each), tf.float32) for each in arrays))
 
 
 def _split_rows(

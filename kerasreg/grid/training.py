@@ -243,8 +243,8 @@ class MemberTrainer:
     def _still_finite(self, alive: Any, before: list[np.ndarray]) -> Any:
         """Who is alive and has finite weights; the others get these weights back.
 
-        A finite gradient may carry a weight to infinity. That is rare, and to look for it in
-        every step would be one more pass over memory in each.
+        A step looks at the loss alone. Where that was finite and the weights after it are not,
+        the member goes back to where the epoch, or the block of a dataset, began.
         """
         infinite = ~np.isfinite(sum(_sums(values_of(each)) for each in self.stacked.weights))
         if not infinite.any():
