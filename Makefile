@@ -27,7 +27,7 @@ test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2
 
 test-jax: $(VENV)/installed-test-jax
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "not tensorflow"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "not tensorflow and not backend_free"
 
 lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff check .

@@ -60,5 +60,6 @@ def draw_members(members):
             plain_ticks(ax.yaxis)
             if at == 1:
                 ax.set_ylabel("milliseconds a member")
-                ax.legend(fontsize="small")
+                lines, labels = ax.get_legend_handles_labels()
+        fig.legend(lines, labels, loc="outside lower center", ncols=len(lines))
         return fig

@@ -15,6 +15,8 @@ import pytest
 from kerasreg import checkpoints
 from kerasreg.checkpoints import CheckpointFolder
 
+pytestmark = pytest.mark.backend_free
+
 CALL = {"strengths": [0.1, 0.01], "epochs": 20}
 posix = pytest.mark.skipif(os.name != "posix", reason="locks, kills and rights of POSIX")
 

@@ -10,6 +10,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from kerasreg import datasets
 
+pytestmark = pytest.mark.backend_free
+
 PARTS = ("train", "validation", "test")
 REAL = {
     "digits": (datasets.digits, bundled.load_digits, 1797, 64),

@@ -15,6 +15,8 @@ from sklearn.model_selection import (
 
 from kerasreg.folds import fold_indices
 
+pytestmark = pytest.mark.backend_free
+
 N = 30
 X = np.random.default_rng(0).normal(size=(N, 4)).astype("float32")
 Y = np.arange(N, dtype="float32")

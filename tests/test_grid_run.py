@@ -53,6 +53,7 @@ def path(model=MODEL, **changed):
         "epochs": 4,
         "batch_size": 16,
         "chunk_size": 2,
+        "jit_compile": False,  # starts sooner
         "seeds": (0, 1),
         "validation_data": (x[:20], y[:20]),
         "verbose": 0,
@@ -108,7 +109,7 @@ def test_a_path_killed_by_the_system_goes_on_and_ends_bitwise_the_same(tmp_path)
             import sys
             sys.path.insert(0, {os.path.dirname(__file__)!r})
             from test_grid_run import path
-            path(epochs=300, checkpoint_dir=sys.argv[1])
+            path(epochs=60, checkpoint_dir=sys.argv[1])
             """
         )
     )
@@ -124,7 +125,7 @@ def test_a_path_killed_by_the_system_goes_on_and_ends_bitwise_the_same(tmp_path)
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
     assert kills == 2
-    assert_same(path(epochs=300, checkpoint_dir=folder), path(epochs=300))
+    assert_same(path(epochs=60, checkpoint_dir=folder), path(epochs=60))
 
 
 @pytest.mark.parametrize(
@@ -163,6 +164,7 @@ def test_other_data_are_refused(checkpoint_of_a_path):
         regularization_path(
             small_model(), x, y, strengths=[0.001, 0.01, 0.1, 0.3, 0.5], seeds=(0, 1), chunk_size=2,
             optimizer=ProximalAdam(1e-2), loss="mse", metrics=["mae"], epochs=4, batch_size=16,
+            jit_compile=False,
             validation_data=(noisy()[0][:20], y[:20]), checkpoint_dir=checkpoint_of_a_path,
         )  # fmt: skip
 
@@ -197,6 +199,7 @@ def test_a_dataset_has_no_checkpoint(tmp_path):
 def test_processes_of_joblib_give_the_same_numbers(tmp_path):
     x, y = noisy()
     settings = {"strengths": [0.01, 0.1, 0.3, 1.0], "loss": "mse", "epochs": 2, "chunk_size": 4}
+    settings |= {"jit_compile": False}
     here = cross_validate(small_model(), x, y, folds=3, **settings)
     spread = cross_validate(small_model(), x, y, folds=3, n_jobs=2, **settings)
     pd.testing.assert_frame_equal(here.scores, spread.scores, check_exact=True)
@@ -246,8 +249,8 @@ def test_a_cluster_of_dask_gives_the_same_numbers_also_if_a_worker_dies(cluster)
     import joblib
 
     x, y = noisy()
-    settings = {"strengths": [0.01, 0.1, 0.3, 1.0], "loss": "mse", "epochs": 40, "chunk_size": 2}
-    settings |= {"batch_size": 2, "folds": 5, "verbose": 0}
+    settings = {"strengths": [0.01, 0.1, 0.3, 1.0], "loss": "mse", "epochs": 20, "chunk_size": 2}
+    settings |= {"batch_size": 2, "folds": 5, "verbose": 0, "jit_compile": False}
     here = cross_validate(small_model(), x, y, **settings)
     with joblib.parallel_config(backend="dask"):
         spread = cross_validate(small_model(), x, y, **settings)

@@ -18,6 +18,8 @@ from kerasreg.plots import (
     style,
 )
 
+pytestmark = pytest.mark.backend_free
+
 
 def curves_of(seeds):
     return pd.DataFrame(

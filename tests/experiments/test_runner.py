@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 from experiments import discovery, report, runner, storage
 from experiments.outcome import Finding, Outcome
 
+pytestmark = pytest.mark.backend_free
+
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = count()
 
