@@ -195,6 +195,47 @@ def test_a_relu_network_ends_within_the_spread_of_reruns():
 # Layers
 
 
+@pytest.mark.parametrize(
+    ("filters", "settings"),
+    [
+        ((3, 2), {"padding": "same"}),
+        ((3, 3), {"padding": "valid"}),
+        ((2, 4), {"padding": "same"}),
+        # Those that run member by member.
+        ((2, 2), {"padding": "valid", "strides": 2}),
+        ((2, 2), {"padding": "same", "dilation_rate": 2}),
+        ((2, 2), {"padding": "same", "groups": 2}),
+    ],
+)
+def test_convolutions_of_images_that_differ_between_members(filters, settings):
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            layers.Conv2D(4, 2, padding="same", activation="tanh", kernel_regularizer="l2"),
+            layers.Conv2D(6, filters, activation="tanh", kernel_regularizer="l2", **settings),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    classified(model, IMAGES, epochs=2, jit_compile="groups" not in settings)
+
+
+def test_images_that_are_large_are_convolved_member_by_member(monkeypatch):
+    from kerasreg.grid import convolutions
+
+    monkeypatch.setattr(convolutions, "_MAX_PATCH_BYTES", 0)
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            layers.Conv2D(2, 2, activation="tanh", kernel_regularizer="l2"),
+            layers.Conv2D(2, 2, activation="tanh", kernel_regularizer="l2"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    classified(model, IMAGES, epochs=1, jit_compile=True)
+
+
 def test_convolutions():
     model = keras.Sequential(
         [

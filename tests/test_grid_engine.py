@@ -92,6 +92,22 @@ def test_later_epochs_chunks_and_folds_trace_nothing(folds):
     assert counts[0] == counts[1] > 0
 
 
+def test_another_call_with_the_same_settings_traces_nothing():
+    CountsTraces.traces = 0
+    # From the weights of the model, as building copies for the seeds calls the layer too.
+    model, settings = mlp(CountsTraces()), {"initial_weights": "model"}
+    first = grid(model, optimizer=optimizers.ProximalAdam(0.02), **settings)
+    traces = CountsTraces.traces
+    # Another optimizer of the same settings, whose automatic name differs; other strengths.
+    halves = [s / 2 for s in STRENGTHS]
+    grid(model, optimizer=optimizers.ProximalAdam(0.02), strengths=halves, **settings)
+    again = grid(model, optimizer=optimizers.ProximalAdam(0.02), **settings)
+    assert CountsTraces.traces == traces > 0
+    check_alike(first, again, 0)
+    grid(model, optimizer=optimizers.ProximalAdam(0.01), **settings)
+    assert CountsTraces.traces > traces
+
+
 @pytest.mark.slow
 def test_ten_thousand_members():
     model = keras.Sequential([keras.Input((5,)), layers.Dense(1, kernel_regularizer="l1")])

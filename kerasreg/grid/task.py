@@ -64,8 +64,10 @@ class GridTask:
     @property
     def programs_key(self) -> list[Any]:
         """What the compiled programs depend on, besides the shapes of the data."""
+        # Without the name, which Keras counts up.
+        optimizer = {**self.optimizer.get_config(), "name": None}
         return [
-            (type(self.optimizer), self.optimizer.get_config()),
+            (type(self.optimizer), optimizer),
             (self.loss, self.metrics, self.jit_compile, self.chunk_size),
             trained_parts(self.model),
         ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from tensorflow.python.ops.parallel_for import pfor as converters
 
+from kerasreg.grid import convolutions
 from kerasreg.training_data import tf
 
 # Random numbers of Keras's layers. Each member draws its own from its own state, one member after
@@ -24,17 +25,23 @@ _DRAWS = (
 )
 
 # Convolutions, which TensorFlow vectorizes in the cases named here only: by which of the inputs
-# differ between the members. Where members have filters of their own, convolving member by member
-# is also faster than all ways to do it at once (patches and one product 2 ×, groups 6 × as long).
+# differ between the members. The others have converters of ours, or run member by member.
 _CONVOLUTIONS: dict[str, Callable[[list[bool]], bool]] = {
     "Conv2D": lambda stacked: not stacked[1],
     "Conv2DBackpropInput": lambda stacked: not stacked[1],
-    "Conv2DBackpropFilter": lambda stacked: not stacked[0],
+    "Conv2DBackpropFilter": lambda stacked: not any(stacked),
     "DepthwiseConv2dNative": all,
     "DepthwiseConv2dNativeBackpropInput": lambda stacked: stacked[1] and stacked[2],
     "DepthwiseConv2dNativeBackpropFilter": lambda stacked: stacked[0] and stacked[2],
 }
 _CONVOLUTIONS_3D = ("Conv3D", "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2")
+
+
+_OURS: dict[str, Callable[..., Any]] = {
+    "Conv2D": convolutions.convolution,
+    "Conv2DBackpropInput": convolutions.gradient_by_input,
+    "Conv2DBackpropFilter": convolutions.gradient_by_filters,
+}
 
 
 def _bitcast(pfor_input: Any) -> Any:
@@ -53,10 +60,14 @@ def _register(operation: str, converter: Callable[[Any], Any]) -> None:
         converters.RegisterPFor(operation)(converter)
 
 
-def _or_one_by_one(known: Callable[[Any], Any], is_known: Callable[[list[bool]], bool]) -> Any:
+def _or_ours(operation: str, is_known: Callable[[list[bool]], bool]) -> Any:
+    known, ours = converters._pfor_converter_registry[operation], _OURS.get(operation)
+
     def convert(pfor_input: Any) -> Any:
         stacked = [stacked for _, stacked, _ in pfor_input.inputs]
-        return (known if is_known(stacked) else _one_by_one)(pfor_input)
+        if is_known(stacked):
+            return known(pfor_input)
+        return ours(pfor_input, _one_by_one, converters.wrap) if ours else _one_by_one(pfor_input)
 
     return convert
 
@@ -65,8 +76,7 @@ _register("Bitcast", _bitcast)
 for _operation in (*_DRAWS, *_CONVOLUTIONS_3D):
     _register(_operation, _one_by_one)
 for _operation, _is_known in _CONVOLUTIONS.items():
-    _known = converters._pfor_converter_registry[_operation]
-    converters._pfor_converter_registry[_operation] = _or_one_by_one(_known, _is_known)
+    converters._pfor_converter_registry[_operation] = _or_ours(_operation, _is_known)
 
 
 # Or, under XLA, TensorFlow would rewrite the Python code that is called, of Keras too, for nothing.
