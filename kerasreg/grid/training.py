@@ -68,6 +68,7 @@ class MemberTrainer:
     def __init__(self, stacked: StackedModel, jit_compile: bool):
         self.stacked = stacked
         self._loaded: Chunk | None = None
+        self._ahead: threading.Thread | None = None
         self._compile(jit_compile)
 
     def take(
@@ -95,8 +96,10 @@ class MemberTrainer:
         self._evaluates_by_xla = epochs * n_chunks >= _EVALUATIONS_WORTH_XLA
 
     def _compile(self, jit_compile: bool) -> None:
+        if self._ahead is not None:
+            self._ahead.join()  # it would put its program among the new ones
+            self._ahead = None
         self.jit_compile = jit_compile
-        self._ahead: threading.Thread | None = None
         self._programs: dict[Any, Callable[..., Any]] = {}
 
     def _function(self, name: str) -> Any:
