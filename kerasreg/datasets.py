@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasreg.regularizers.validation import finite_float, invalid_argument
+from kerasreg.regularizers.validation import finite_float, whole_number
 
 
 @dataclass(frozen=True)
@@ -183,10 +183,10 @@ def sparse_logistic(
     >>> data.x.shape, data.x_held_out.shape
     ((50, 200), (2000, 200))
     """
-    _check_count("n_samples", n_samples, 1)
-    _check_count("n_features", n_features, 3)
-    _check_count("seed", seed, 0)
-    _check_count("n_held_out", n_held_out, 1)
+    whole_number("n_samples", n_samples, minimum=1)
+    whole_number("n_features", n_features, minimum=3)
+    whole_number("seed", seed, minimum=0)
+    whole_number("n_held_out", n_held_out, minimum=1)
     random = np.random.default_rng(seed)
     true_weights = np.concatenate([[1.0, 0.5, -0.5], np.zeros(n_features - 3)])
 
@@ -251,7 +251,7 @@ def _split(x: Any, y: Any, validation: float, test: float, seed: int) -> dict[st
 
     validation = finite_float("validation", validation, minimum=0, maximum=1)
     test = finite_float("test", test, minimum=0, maximum=1)
-    _check_count("seed", seed, 0)
+    whole_number("seed", seed, minimum=0)
     n_validation, n_test = round(validation * len(x)), round(test * len(x))
     n_classes = len(np.unique(y)) if y.dtype.kind == "i" else 1
     if min(n_validation, n_test, len(x) - n_validation - n_test) < n_classes:
@@ -279,8 +279,3 @@ def _standardized(parts: dict[str, np.ndarray], which: str) -> dict[str, np.ndar
         name: ((part - mean) / deviation).astype(np.float32) if name.startswith(which) else part
         for name, part in parts.items()
     }
-
-
-def _check_count(name: str, value: Any, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
-        raise invalid_argument(name, f"an int >= {minimum}", value)

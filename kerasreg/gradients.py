@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from kerasreg.regularizers.validation import invalid_argument
+from kerasreg.regularizers.validation import invalid_argument, whole_number
 from kerasreg.variables import named_variables, values_of
 
 
@@ -58,11 +58,7 @@ class DataGradient:
                 f"The model '{model.name}' has no trainable weights. Set `trainable = True` on the "
                 "layers to check"
             )
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
-            raise invalid_argument("batch_size", "an int >= 1", batch_size)
-        if batch_size < 1:
-            raise invalid_argument("batch_size", "an int >= 1", batch_size)
-        self._batch_size = int(batch_size)
+        self._batch_size = whole_number("batch_size", batch_size, minimum=1)
         self._data = checked_data(x, y, sample_weight)
         self._n_samples = len(tree.flatten(self._data[0])[0])
         self._losses = tree.map_structure(resolved_loss, loss, none_is_leaf=False)

@@ -1,6 +1,6 @@
 """What a loss is made of: data loss and penalties, as a Keras metric."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -103,13 +103,25 @@ class LossDecomposition(keras.metrics.Metric):
         if count == 0:
             return {}
         # Divided in the metric's own precision, as Keras divides: the same loss to the bit.
-        loss, data_loss, *penalties = (float(total / count) for total in totals)
-        parts = {
-            f"penalty/{name}": value
-            for name, value in zip(self._names, penalties, strict=True)
-            if name in self._used
-        }
-        return {"loss": loss, "data_loss": data_loss, "penalty": sum(parts.values()), **parts}
+        return by_quantity([float(total / count) for total in totals], self._names, self._used)
+
+
+def by_quantity(parts: Sequence[Any], names: Sequence[str], used: Container[str]) -> dict[str, Any]:
+    """`loss`, `data_loss`, `penalty` and `penalty/<name>`, where `penalty` is the sum of its parts.
+
+    Args:
+        parts: The loss, the data loss and a penalty for each name: floats, or arrays of many runs.
+        names: Names of the penalties.
+        used: Those that belong to the model; the others are left out.
+    """
+    loss, data_loss, *penalties = parts
+    found = {
+        f"penalty/{name}": value
+        for name, value in zip(names, penalties, strict=True)
+        if name in used
+    }
+    penalty = sum(found.values()) if found else loss - data_loss
+    return {"loss": loss, "data_loss": data_loss, "penalty": penalty, **found}
 
 
 def batch_size_of(data: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kerasreg.grid import train_grid
 from kerasreg.grid.record import GridRecord
-from kerasreg.regularizers.validation import float_between, invalid_argument
+from kerasreg.regularizers.validation import float_between, whole_number
 from kerasreg.strength_range import largest_strength
 
 if TYPE_CHECKING:
@@ -124,13 +124,10 @@ def strength_grid(
     model: keras.Model, x: Any, y: Any, n_strengths: Any, min_ratio: Any, **settings: Any
 ) -> list[float]:
     """`n_strengths` from `largest_strength` down to `min_ratio` times it, ascending."""
-    if isinstance(n_strengths, bool) or not isinstance(n_strengths, int | np.integer):
-        raise invalid_argument("n_strengths", "an int >= 2", n_strengths)
-    if n_strengths < 2:
-        raise invalid_argument("n_strengths", "an int >= 2", n_strengths)
+    n_strengths = whole_number("n_strengths", n_strengths, minimum=2)
     min_ratio = float_between("min_ratio", min_ratio, 0, 1)
-    largest = largest_strength(model, x, y, n_strengths=int(n_strengths), **settings)
-    return [float(s) for s in largest * np.geomspace(min_ratio, 1.0, int(n_strengths))]
+    largest = largest_strength(model, x, y, n_strengths=n_strengths, **settings)
+    return [float(s) for s in largest * np.geomspace(min_ratio, 1.0, n_strengths)]
 
 
 class RegularizationPath:

@@ -17,6 +17,8 @@ from kerasreg.regularizers.validation import some_of
 # The coarse training looks at twelve decades of strengths, from 10⁻⁷ to 10⁵ times the one at which
 # the penalties of the initial weights are as large as the data loss there.
 _DECADES = (-7.0, 5.0)
+# At least four strengths a decade.
+_MIN_STRENGTHS = 49
 # A quarter of the epochs of the path, but not fewer than this.
 _MIN_EPOCHS = 5
 # Where nothing becomes an exact zero: how much is left of the way that the norm of the penalized
@@ -41,8 +43,9 @@ def largest_strength(
 
     For a model with one layer of weights it is `kerasreg.optimality.strength_max`, exact. For a
     deeper one, or where that is infinite as for L2, the model is trained for a quarter of the
-    epochs (at least 5, at most all) at `n_strengths` strengths over twelve decades, in the
-    program that the path uses too. The answer is the smallest strength from which on
+    epochs (at least 5, at most all) at `n_strengths` strengths, or 49 if these are fewer, over
+    twelve decades; a path of as many strengths and one seed then uses its program. The answer
+    is the smallest strength from which on
 
     - every penalized weight is an exact zero, under a proximal optimizer;
     - else the norm of the penalized weights has done 95 % of its way from the smallest strength
@@ -60,7 +63,7 @@ def largest_strength(
         epochs: Epochs of the path.
         batch_size: Samples a step.
         seeds: The first of them is used.
-        n_strengths: Number of strengths in the coarse training, >= 2.
+        n_strengths: Number of strengths of the path, >= 2.
         **settings: Further arguments of `train_grid`.
 
     Returns:
@@ -80,7 +83,7 @@ def largest_strength(
     else:
         balance = _balance(model, x, y, loss, seeds)
     low, high = _DECADES
-    strengths = balance * np.logspace(low, high, n_strengths)
+    strengths = balance * np.logspace(low, high, max(n_strengths, _MIN_STRENGTHS))
     short = min(epochs, max(_MIN_EPOCHS, -(-epochs // 4)))
     coarse = train_grid(
         model,

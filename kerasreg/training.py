@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kerasreg.epoch import EpochPrograms
-from kerasreg.regularizers.validation import invalid_argument
+from kerasreg.regularizers.validation import invalid_argument, whole_number
 from kerasreg.tables import TrainingRecord
 from kerasreg.training_data import (
     Arrays,
@@ -184,11 +184,10 @@ def _compiled_programs(
 
 def trained_parts(model: keras.Model) -> list[Any]:
     """What a compiled program has baked in, besides the settings of the call."""
-    regularizers = [
-        (id(variable), id(variable.regularizer)) for variable in model.trainable_variables
-    ]
+    regularizers = [(id(variable), variable.regularizer) for variable in model.trainable_variables]
+    # Regularizers themselves and not their ids, which the next object may have when one is gone.
     return regularizers + [
-        (layer.name, id(layer.activity_regularizer), layer.trainable)
+        (layer.name, layer.activity_regularizer, layer.trainable)
         for layer in model._flatten_layers()
     ]
 
@@ -207,9 +206,8 @@ def check_loop_settings(
             "Invalid type for argument `model`: expected a keras.Model. "
             f"Received: {type(model).__name__}"
         )
-    for name, value, minimum in (("epochs", epochs, 1), ("batch_size", batch_size, 1)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
-            raise invalid_argument(name, f"an int >= {minimum}", value)
+    whole_number("epochs", epochs, minimum=1)
+    whole_number("batch_size", batch_size, minimum=1)
     if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
         raise invalid_argument("seed", "an int >= 0 or None", seed)
     if not isinstance(jit_compile, bool) and jit_compile != "auto":

@@ -180,6 +180,20 @@ def test_a_warm_start_keeps_folds_together():
     assert np.isfinite(refit.get_weights()[0]).all()
 
 
+def test_a_warm_start_validates_each_fold_on_all_that_it_holds_out():
+    x, y = noisy()
+    rows = np.arange(60)
+    # Trained on as many rows, validated on a few and on two batches.
+    folds = [(rows[:20], rows[50:]), (rows[20:40], rows[:20]), (rows[30:50], rows[20:30])]
+    common = {"strengths": [0.1], "optimizer": "sgd", "loss": "mse", "epochs": 2, "verbose": 0}
+    found = [
+        cross_validate(linear_model(5), x, y, folds=folds, batch_size=8, warm_start=warm, **common)
+        for warm in (True, False)
+    ]
+    assert found[0].scores["value"].notna().all()
+    np.testing.assert_allclose(found[0].scores["value"], found[1].scores["value"], rtol=1e-5)
+
+
 def test_a_cross_validation_draws_itself(crossed):
     axes = crossed.plot(quantity="mae")
     assert axes.get_ylabel() == "mae"

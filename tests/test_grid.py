@@ -205,19 +205,43 @@ def test_a_relu_network_ends_within_the_spread_of_reruns():
         ((2, 2), {"padding": "valid", "strides": 2}),
         ((2, 2), {"padding": "same", "dilation_rate": 2}),
         ((2, 2), {"padding": "same", "groups": 2}),
+        ((2, 2), {"padding": "valid", "first_strides": 2}),
     ],
 )
 def test_convolutions_of_images_that_differ_between_members(filters, settings):
+    settings = dict(settings)
+    first = {"padding": "same", "strides": settings.pop("first_strides", 1)}
     model = keras.Sequential(
         [
             keras.Input((6, 6, 1)),
-            layers.Conv2D(4, 2, padding="same", activation="tanh", kernel_regularizer="l2"),
+            layers.Conv2D(4, 2, activation="tanh", kernel_regularizer="l2", **first),
             layers.Conv2D(6, filters, activation="tanh", kernel_regularizer="l2", **settings),
             layers.GlobalAveragePooling2D(),
             layers.Dense(3, "softmax"),
         ]
     )
     classified(model, IMAGES, epochs=2, jit_compile="groups" not in settings)
+
+
+@pytest.mark.parametrize(
+    ("convolution", "shape"),
+    [
+        (layers.DepthwiseConv2D(2, depthwise_regularizer="l2"), (6, 6, 1)),
+        (layers.Conv3D(2, 2, kernel_regularizer="l2"), (3, 3, 4, 1)),
+        (layers.Conv1D(2, 2, kernel_regularizer="l2"), (9, 4)),
+    ],
+)
+def test_other_convolutions(convolution, shape):
+    model = keras.Sequential(
+        [
+            keras.Input(shape),
+            layers.Dense(2, "tanh"),  # so that what is convolved differs between members
+            convolution,
+            layers.Flatten(),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    classified(model, IMAGES.reshape(N, *shape), epochs=2, jit_compile=False)
 
 
 def test_images_that_are_large_are_convolved_member_by_member(monkeypatch):

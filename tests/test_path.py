@@ -131,6 +131,9 @@ def test_a_deep_path_begins_where_everything_is_zero(optimizer):
     assert left.iloc[0] > 0
     # A tenth of where it begins leaves something: the beginning is not far too high.
     assert left[left.index <= path.strengths[-1] / 10].gt(0).all()
+    # Nor is it where a path has few strengths, which would be decades apart over the whole range.
+    few = largest_strength(tanh_model(), x, y, n_strengths=3, **settings)
+    assert path.strengths[-1] / 2 < few < path.strengths[-1] * 2
 
 
 @pytest.mark.parametrize("regularizer", [keras.regularizers.L1, keras.regularizers.L2])

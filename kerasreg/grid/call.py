@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from kerasreg.grid.record import GridRecord
 from kerasreg.grid.run import run_chunks
 from kerasreg.grid.task import GridTask, planned_chunks, sensible_chunk_size
 from kerasreg.grid.training import Member
-from kerasreg.regularizers.validation import finite_float, invalid_argument, some_of
+from kerasreg.regularizers.validation import finite_float, invalid_argument, some_of, whole_number
 from kerasreg.training import check_loop_settings
 from kerasreg.training_data import (
     Arrays,
@@ -168,7 +169,7 @@ def train_grid(
             model, optimizer, batch_size, at_once, -(-jobs // (1 if warm_start else n_folds))
         )
     chunk_size = min(int(chunk_size), at_once)
-    groups_of_chunks = _plan(strengths, n_folds, seeds, chunk_size, warm_start, pairs, batch_size)
+    groups_of_chunks = _plan(strengths, n_folds, seeds, chunk_size, warm_start, pairs)
     task = GridTask(
         model=model,
         optimizer=optimizer,
@@ -197,7 +198,6 @@ def _plan(
     chunk_size: int,
     warm_start: bool,
     pairs: Any,
-    batch_size: int,
 ) -> list[list[list[Member]]]:
     """Sequences of chunks: those of one sequence start where the one before has ended.
 
@@ -208,12 +208,12 @@ def _plan(
             Member(s, fold, seed) for fold in range(n_folds) for seed in seeds for s in strengths
         ]
         return [[chunk] for chunk in planned_chunks(members, chunk_size)]
-    # Members of several folds in one chunk take their steps together, so each must have as many.
-    steps = [-(-len(train) // batch_size) for train, _ in pairs] if pairs else [0]
-    rest = [len(train) % batch_size for train, _ in pairs] if pairs else [0]
+    # Members of several folds in one chunk take their steps together, so each must have as many
+    # rows, to train and to evaluate.
     alike: dict[Any, list[int]] = {}
-    for fold, kind in enumerate(zip(steps, rest, strict=True)):
-        alike.setdefault(kind, []).append(fold)
+    for fold in range(n_folds):
+        sizes = tuple(map(len, pairs[fold])) if pairs else ()
+        alike.setdefault(sizes, []).append(fold)
     sequences = []
     for own in alike.values():
         first = [Member(0.0, fold, seed) for fold in own for seed in seeds]
@@ -231,11 +231,7 @@ def checked_strengths(strengths: Any) -> list[float]:
     found = [finite_float("strengths", each, minimum=0) for each in strengths]
     if not found:
         raise invalid_argument("strengths", "at least one strength", strengths)
-    twice = (
-        sorted({each for each in found if found.count(each) > 1})
-        if len(set(found)) < len(found)
-        else []
-    )
+    twice = sorted(each for each, count in Counter(found).items() if count > 1)
     if twice:
         raise invalid_argument(
             "strengths", f"each strength once, not {some_of(twice)} again", found
@@ -246,28 +242,18 @@ def checked_strengths(strengths: Any) -> list[float]:
 def checked_seeds(seeds: Any) -> list[int]:
     if isinstance(seeds, int | np.integer) or not isinstance(seeds, Iterable):
         raise invalid_argument("seeds", "a sequence of ints >= 0, such as (0,)", seeds)
-    found = list(seeds)
-    for seed in found:
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise invalid_argument("seeds", "ints >= 0", seeds)
+    found = [whole_number("seeds", seed, minimum=0) for seed in seeds]
     if not found or len(set(found)) < len(found):
         raise invalid_argument("seeds", "at least one seed, and each once", seeds)
-    return [int(seed) for seed in found]
+    return found
 
 
 def _check_choices(initial_weights: Any, shuffle_seed: Any, chunk_size: Any, verbose: Any) -> None:
     if initial_weights not in ("seed", "model"):
         raise invalid_argument("initial_weights", '"seed" or "model"', initial_weights)
-    if isinstance(shuffle_seed, bool) or not isinstance(shuffle_seed, int | np.integer):
-        raise invalid_argument("shuffle_seed", "an int >= 0", shuffle_seed)
-    if shuffle_seed < 0:
-        raise invalid_argument("shuffle_seed", "an int >= 0", shuffle_seed)
-    if chunk_size is not None and (
-        isinstance(chunk_size, bool)
-        or not isinstance(chunk_size, int | np.integer)
-        or chunk_size < 1
-    ):
-        raise invalid_argument("chunk_size", "an int >= 1 or None", chunk_size)
+    whole_number("shuffle_seed", shuffle_seed, minimum=0)
+    if chunk_size is not None:
+        whole_number("chunk_size", chunk_size, minimum=1)
     if verbose not in (0, 1, "auto"):
         raise invalid_argument("verbose", '0, 1 or "auto"', verbose)
 

@@ -21,53 +21,53 @@ _MAX_PATCH_BYTES = 2**26
 Converter = Callable[[Any], Any]
 
 
-def convolution(pfor_input: Any, one_by_one: Converter, wrap: Callable[..., Any]) -> Any:
+def convolution(pfor_input: Any, otherwise: Converter, wrap: Callable[..., Any]) -> Any:
     """The converter of Conv2D: x (K?, B, H, W, C) and filters (K, h, w, C, F)."""
     x, filters = pfor_input.inputs[0], pfor_input.inputs[1]
     if not filters.is_stacked or not _is_plain(pfor_input):
-        return one_by_one(pfor_input)
+        return otherwise(pfor_input)
     kernel = _static(filters.t)
     if kernel is None:
-        return one_by_one(pfor_input)
+        return otherwise(pfor_input)
     patches = _patches(pfor_input, x, kernel[1:3])
     if patches is None or patches.shape[-1] != math.prod(kernel[1:4]):  # not groups of channels
-        return one_by_one(pfor_input)
+        return otherwise(pfor_input)
     rows = tf.reshape(patches, (*([kernel[0]] if x.is_stacked else []), -1, patches.shape[-1]))
     columns = tf.reshape(filters.t, (kernel[0], -1, kernel[4]))
     product = tf.einsum("knp,kpf->knf" if x.is_stacked else "np,kpf->knf", rows, columns)
     return wrap(tf.reshape(product, (kernel[0], *patches.shape[-4:-1], kernel[4])), True)
 
 
-def gradient_by_filters(pfor_input: Any, one_by_one: Converter, wrap: Callable[..., Any]) -> Any:
+def gradient_by_filters(pfor_input: Any, otherwise: Converter, wrap: Callable[..., Any]) -> Any:
     """The converter of Conv2DBackpropFilter: x (K?, B, H, W, C) and gradients (K, B, H', W', F)."""
     x, _, gradient = pfor_input.inputs
     size = _static(pfor_input.outputs[0])
     if not gradient.is_stacked or size is None or not _is_plain(pfor_input):
-        return one_by_one(pfor_input)
+        return otherwise(pfor_input)
     outer = _static(gradient.t)
     patches = _patches(pfor_input, x, size[:2])
     if outer is None or patches is None or patches.shape[-1] != math.prod(size[:3]):
-        return one_by_one(pfor_input)
+        return otherwise(pfor_input)
     rows = tf.reshape(patches, (*([outer[0]] if x.is_stacked else []), -1, patches.shape[-1]))
     slopes = tf.reshape(gradient.t, (outer[0], -1, outer[4]))
     product = tf.einsum("knp,knf->kpf" if x.is_stacked else "np,knf->kpf", rows, slopes)
     return wrap(tf.reshape(product, (outer[0], *size)), True)
 
 
-def gradient_by_input(pfor_input: Any, one_by_one: Converter, wrap: Callable[..., Any]) -> Any:
+def gradient_by_input(pfor_input: Any, otherwise: Converter, wrap: Callable[..., Any]) -> Any:
     """The converter of Conv2DBackpropInput: filters (K, h, w, C, F), gradients (K, B, H', …, F)."""
     _, filters, gradient = pfor_input.inputs
     size = _static(pfor_input.outputs[0])
     stacked = filters.is_stacked and gradient.is_stacked
     if not stacked or size is None or not _is_plain(pfor_input):
-        return one_by_one(pfor_input)
+        return otherwise(pfor_input)
     kernel, outer = _static(filters.t), _static(gradient.t)
     if kernel is None or outer is None or kernel[3] != size[3]:
-        return one_by_one(pfor_input)
+        return otherwise(pfor_input)
     members, height, width, channels, _ = kernel
     n_bytes = 4 * math.prod(outer[:4]) * height * width * channels
     if n_bytes > _MAX_PATCH_BYTES:
-        return one_by_one(pfor_input)
+        return otherwise(pfor_input)
     slopes = tf.reshape(gradient.t, (members, -1, outer[4]))
     columns = tf.reshape(filters.t, (members, -1, outer[4]))
     patches = tf.einsum("knf,kpf->knp", slopes, columns)

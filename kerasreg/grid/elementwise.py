@@ -40,9 +40,7 @@ def check_elementwise(optimizer: keras.optimizers.Optimizer) -> None:
             "overflows would stop the step of all. Pass its inner optimizer, and a model in "
             "float32 or mixed_bfloat16"
         )
-    if {type(optimizer), *_keras_bases(optimizer)} & _ELEMENTWISE and _adds_no_step(optimizer):
-        return
-    if not _moves_members_alone(optimizer):
+    if not _is_known(optimizer) and not _moves_members_alone(optimizer):
         raise ValueError(
             f"A grid cannot use the optimizer {name}: it mixes the weights of a variable, and so "
             "those of different members. Pass one that moves each weight by itself, such as Adam, "
@@ -58,12 +56,8 @@ def slots_per_weight(optimizer: keras.optimizers.Optimizer) -> int:
     return sum(tuple(variable.shape) == (1, 1, 1) for variable in copy.variables)
 
 
-def _keras_bases(optimizer: keras.optimizers.Optimizer) -> set[type]:
-    return {base for base in type(optimizer).__mro__ if base in _ELEMENTWISE}
-
-
-def _adds_no_step(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether its step is Keras's own, with or without our prox."""
+def _is_known(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether its step is one of Keras's listed here, with or without our prox."""
     of_class = type(optimizer)
     return of_class in _ELEMENTWISE or (
         issubclass(of_class, ProximalOptimizer) and of_class.__module__ == "kerasreg.optimizers"

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasreg.regularizers import Penalty, SeparablePenalty, as_penalty
+from kerasreg.regularizers import Penalty, as_penalty
 from kerasreg.training_data import tf
 
 
@@ -48,7 +48,7 @@ class MemberPenalty(Penalty):
         return ops.sum(self._each(self.penalty, strength, w))
 
     def _prox(self, w: Any, step_size: Any, strength: Any) -> Any:
-        if isinstance(self.penalty, SeparablePenalty):
+        if self.penalty.is_elementwise:
             # A formula of one weight, whichever member it belongs to: nothing has to be mapped.
             strengths = self._strengths(strength, w.dtype)
             by_weight = ops.reshape(strengths, (-1, *[1] * (len(w.shape) - 1)))

@@ -184,23 +184,17 @@ class GridRecord:
         if self._task.folds is None:
             del keys["fold"]
 
-        def spread(values: np.ndarray, axis: int) -> np.ndarray:
-            """Values along an axis, or along this and all axes before it."""
-            lead = values.ndim == axis + 1 and axis > 0 and values.shape == shape[: axis + 1]
-            own = values if lead else values.reshape(*[1] * axis, -1)
-            return np.broadcast_to(own.reshape(*own.shape, *[1] * (len(shape) - own.ndim)), shape)
+        def spread(values: np.ndarray, first_axis: int = 0) -> np.ndarray:
+            """Values whose axes are those of the table from `first_axis` on."""
+            after = len(shape) - first_axis - values.ndim
+            return np.broadcast_to(values.reshape(*values.shape, *[1] * after), shape)
 
         table: dict[str, Any] = {
-            key: spread(np.array([member[at] for member, _, _ in self._placed]), 0)
+            key: spread(np.array([member[at] for member, _, _ in self._placed]))
             for key, at in keys.items()
         }
         table |= {name: spread(labels, axis) for axis, (name, labels) in enumerate(axes, 1)}
-        table |= {
-            name: np.broadcast_to(
-                values.reshape(*values.shape, *[1] * (len(shape) - values.ndim)), shape
-            )
-            for name, values in columns.items()
-        }
+        table |= {name: spread(values) for name, values in columns.items()}
         return pd.DataFrame({name: values.ravel() for name, values in table.items()})
 
 

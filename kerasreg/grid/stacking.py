@@ -98,7 +98,9 @@ class StackedModel:
             layer for layer in model._flatten_layers() if layer.activity_regularizer is not None
         ]
         self._build_losses(loss, metrics, example)
-        self.strengths = self._variable("strengths", (n_members,), "float32")
+        self.strengths = keras.Variable(
+            np.zeros(n_members, np.float32), trainable=False, name="strengths"
+        )
         self._build_variables(optimizer)
 
     def _build_losses(self, loss: Any, metrics: Any, example: tuple[Any, Any]) -> None:
@@ -121,9 +123,6 @@ class StackedModel:
             *(self.metrics.variables if metrics else ()),
         ]
         self._metric_starts = [values_of(variable).copy() for variable in self.metric_variables]
-
-    def _variable(self, name: str, shape: tuple[int, ...], dtype: str) -> keras.Variable:
-        return keras.Variable(np.zeros(shape, dtype), dtype=dtype, trainable=False, name=name)
 
     def _build_variables(self, optimizer: keras.optimizers.Optimizer) -> None:
         def stacked(variable: keras.Variable, trainable: bool) -> keras.Variable:
@@ -175,14 +174,10 @@ class StackedModel:
         """All that training changes: weights, states, and what the optimizer keeps."""
         return [*self.stacked, *self.stacked_state, *self.optimizer.variables]
 
-    def set_members(self, strengths: np.ndarray, values: Sequence[np.ndarray]) -> None:
-        """Starts anew with these strengths and values, in the order of `variables`."""
-        self.strengths.assign(strengths)
+    def start(self, values: Sequence[np.ndarray]) -> None:
+        """Starts anew with these weights and states, in the order of `variables`."""
         for variable, value in zip(self.stacked + self.stacked_state, values, strict=True):
             variable.assign(value)
-        self.reset_optimizer()
-
-    def reset_optimizer(self) -> None:
         for variable, start in zip(self.optimizer.variables, self._optimizer_starts, strict=True):
             variable.assign(start)
 

@@ -27,7 +27,7 @@ from kerasreg.variables import named_variables, values_of
 # cache of a processor core and its neighbours. Beyond it memory bandwidth decides, and more
 # members at once are slower, not faster.
 _CACHE_BYTES = 2**25
-# Share of the free memory that the activations of a chunk may take.
+# Share of the machine's memory that the activations of a chunk may take.
 _MEMORY_SHARE = 0.25
 # An evaluation keeps no activations and has no small steps to make.
 _EVALUATION_BATCH = 256
@@ -198,9 +198,16 @@ def _members_in_memory(model: keras.Model, batch_size: int) -> int:
         except (AttributeError, ValueError):
             continue  # a layer of a subclassed model: nothing is known
         outputs += sum(math.prod(size or 1 for size in shape[1:]) for shape in shapes)
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     # Forward, backward, and what the compiler keeps between them.
-    return int(free * _MEMORY_SHARE // max(outputs * batch_size * 4 * 3, 1))
+    return int(_memory_bytes() * _MEMORY_SHARE // max(outputs * batch_size * 4 * 3, 1))
+
+
+def _memory_bytes() -> int:
+    """The memory of the machine: not what is free, for the same call is to make the same chunks."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows does not say
+        return 2**33
 
 
 class Workshop:

@@ -14,11 +14,13 @@ import numpy as np
 
 from kerasreg.grid.samples import ArraySamples, DatasetSamples, Segment, batch_at
 from kerasreg.grid.stacking import StackedModel, Sums
+from kerasreg.metrics import by_quantity
+from kerasreg.tables import WEIGHT_COLUMNS
 from kerasreg.training_data import Arrays, tf
 from kerasreg.variables import values_of
 
 # The columns of a table of weights that are computed, after `n_weights`.
-WEIGHT_MEASURES = ("n_zero", "l1_norm", "l2_norm", "max_abs")
+WEIGHT_MEASURES = WEIGHT_COLUMNS[WEIGHT_COLUMNS.index("n_weights") + 1 :]
 # What `tf.vectorized_map` says of an operation that it has no rule for.
 _UNKNOWN_OPERATION = re.compile(r"No pfor vectorization defined for (\w+)")
 # From this many calls on, compiling the evaluation by XLA pays for itself.
@@ -102,11 +104,8 @@ class MemberTrainer:
         self.jit_compile = jit_compile
         self._programs: dict[Any, Callable[..., Any]] = {}
 
-    def _function(self, name: str) -> Any:
-        if name == "train":
-            return tf.function(self._train, autograph=False, jit_compile=self.jit_compile)
-        jit_compile = self.jit_compile and self._evaluates_by_xla
-        return tf.function(self._evaluate, autograph=False, jit_compile=jit_compile)
+    def _is_by_xla(self, name: str) -> bool:
+        return self.jit_compile and (name == "train" or self._evaluates_by_xla)
 
     # The programs
 
@@ -140,10 +139,13 @@ class MemberTrainer:
         shapes = tuple(
             (leaf.dtype, *leaf.shape) for leaf in tf.nest.flatten(segment) if leaf is not None
         )
-        if (name, shapes) not in self._programs:
-            function = self._function(name)
-            self._programs[name, shapes] = function.get_concrete_function(*segment, *arguments)
-        return self._programs[name, shapes]
+        # A call of few epochs before this one may have left the evaluation as a plain graph.
+        key = (name, self._is_by_xla(name), shapes)
+        if key not in self._programs:
+            body = self._train if name == "train" else self._evaluate
+            function = tf.function(body, autograph=False, jit_compile=self._is_by_xla(name))
+            self._programs[key] = function.get_concrete_function(*segment, *arguments)
+        return self._programs[key]
 
     def _run(self, name: str, segment: Segment, *arguments: Any) -> Any:
         """Runs a program on a segment, in a slower way from then on where there is no other."""
@@ -185,8 +187,7 @@ class MemberTrainer:
 
         Args:
             chunks: The chunks, which are changed.
-            after_epoch: Called when a chunk has finished an epoch, with its state in `state` if
-                that is asked for by `keep_state`.
+            after_epoch: Called when a chunk has finished an epoch; `state()` is then its own.
         """
         if isinstance(self.samples, DatasetSamples):
             self._train_together(chunks, after_epoch)
@@ -222,11 +223,18 @@ class MemberTrainer:
         if isinstance(self.samples, DatasetSamples):
             while True:
                 yield []
-        folds = [member.fold for member in chunk.members]
+        folds = self._folds(chunk)
         own = {fold: self.samples.orders(fold, self.shuffle_seed) for fold in set(folds)}
         while True:
             orders = {fold: next(each) for fold, each in own.items()}
-            yield [orders[fold] for fold in folds] if len(own) > 1 else list(orders.values())
+            yield [orders[fold] for fold in folds]
+
+    def _folds(self, chunk: Chunk) -> list[int]:
+        """The fold that all members share, or the fold of each that there is room for."""
+        folds = [member.fold for member in chunk.members]
+        if len(set(folds)) == 1:
+            return folds[:1]
+        return folds + folds[-1:] * (self.stacked.n_members - len(folds))
 
     def _train_epoch(
         self, chunks: Sequence[Chunk], orders: Sequence[list[np.ndarray]]
@@ -275,10 +283,7 @@ class MemberTrainer:
         if not isinstance(self.validation, ArraySamples):
             return []
         by_fold = self.validation.rows_of_fold
-        folds = [[member.fold for member in chunk.members] for chunk in chunks]
-        return [
-            [by_fold[fold] for fold in (own if len(set(own)) > 1 else own[:1])] for own in folds
-        ]
+        return [[by_fold[fold] for fold in self._folds(chunk)] for chunk in chunks]
 
     def _trace_evaluation(
         self, chunks: Sequence[Chunk], segment: Segment, alive: Any, sums: Sums
@@ -322,18 +327,11 @@ class MemberTrainer:
 
     def _averages(self, sums: Sums, metrics: dict[str, Any]) -> dict[str, np.ndarray]:
         """Every quantity of an epoch, of shape `(n_members,)`."""
-        names, used = self.stacked.penalty_names.all, self.stacked.used_penalties
         with np.errstate(invalid="ignore", divide="ignore"):
             parts = sums.parts.numpy() / sums.n_samples.numpy()[:, None]
-        loss, data_loss, *penalties = parts.T
-        by_name = {
-            f"penalty/{name}": value
-            for name, value in zip(names, penalties, strict=True)
-            if name in used
-        }
-        penalty = sum(by_name.values(), np.zeros_like(loss))
-        values = {name: value.numpy() for name, value in metrics.items()}
-        return {"loss": loss, "data_loss": data_loss, "penalty": penalty, **by_name, **values}
+        stacked = self.stacked
+        quantities = by_quantity(parts.T, stacked.penalty_names.all, stacked.used_penalties)
+        return quantities | {name: value.numpy() for name, value in metrics.items()}
 
     def _record(
         self,
@@ -365,16 +363,13 @@ class MemberTrainer:
             return
         if self._loaded is not None:
             self._loaded.state = self.state()
+        strengths = [member.strength for member in chunk.members]
+        self.stacked.strengths.assign(self._filled(np.array(strengths, np.float32)))
         if chunk.state:
-            strengths = self._filled(np.array([m.strength for m in chunk.members], np.float32))
-            self.stacked.strengths.assign(strengths)
             for variable, value in zip(self.stacked.variables, chunk.state, strict=True):
                 variable.assign(value)
         else:
-            self.stacked.set_members(
-                self._filled(np.array([m.strength for m in chunk.members], np.float32)),
-                [self._filled(value) for value in chunk.values],
-            )
+            self.stacked.start([self._filled(value) for value in chunk.values])
         self._loaded = chunk
 
     def state(self) -> list[np.ndarray]:

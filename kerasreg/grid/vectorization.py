@@ -25,18 +25,16 @@ _DRAWS = (
 )
 
 # Convolutions, which TensorFlow vectorizes in the cases named here only: by which of the inputs
-# differ between the members. The others have converters of ours, or run member by member.
+# differ between the members. Ours come first where there are some; other cases run one by one.
 _CONVOLUTIONS: dict[str, Callable[[list[bool]], bool]] = {
     "Conv2D": lambda stacked: not stacked[1],
     "Conv2DBackpropInput": lambda stacked: not stacked[1],
-    "Conv2DBackpropFilter": lambda stacked: not any(stacked),
+    "Conv2DBackpropFilter": lambda stacked: not stacked[0],
     "DepthwiseConv2dNative": all,
     "DepthwiseConv2dNativeBackpropInput": lambda stacked: stacked[1] and stacked[2],
     "DepthwiseConv2dNativeBackpropFilter": lambda stacked: stacked[0] and stacked[2],
 }
 _CONVOLUTIONS_3D = ("Conv3D", "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2")
-
-
 _OURS: dict[str, Callable[..., Any]] = {
     "Conv2D": convolutions.convolution,
     "Conv2DBackpropInput": convolutions.gradient_by_input,
@@ -65,9 +63,8 @@ def _or_ours(operation: str, is_known: Callable[[list[bool]], bool]) -> Any:
 
     def convert(pfor_input: Any) -> Any:
         stacked = [stacked for _, stacked, _ in pfor_input.inputs]
-        if is_known(stacked):
-            return known(pfor_input)
-        return ours(pfor_input, _one_by_one, converters.wrap) if ours else _one_by_one(pfor_input)
+        otherwise = known if is_known(stacked) else _one_by_one
+        return ours(pfor_input, otherwise, converters.wrap) if ours else otherwise(pfor_input)
 
     return convert
 

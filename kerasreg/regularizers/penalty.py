@@ -41,6 +41,8 @@ class Penalty(keras.Regularizer):
     """
 
     strength: float = 1.0
+    # Whether `_prox` is a formula of one weight, in which the strength may be an array like `w`.
+    is_elementwise: bool = False
 
     def __call__(self, w: Any, strength: Any = None) -> Any:
         """Value of the penalty.

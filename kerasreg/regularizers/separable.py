@@ -66,6 +66,8 @@ class SeparablePenalty(Penalty):
     `_subdiff_distance` and `_strength_max`.
     """
 
+    is_elementwise = True
+
     @abstractmethod
     def _elementwise(self, w: Any, strength: Any) -> Any: ...
 

@@ -22,6 +22,13 @@ def some_of(values: Any) -> str:
     return str(values) if len(values) <= 6 else f"{values[:5]} and {len(values) - 5} more"
 
 
+def whole_number(name: str, value: Any, *, minimum: int) -> int:
+    """Returns `value` as a plain int after checking that it is one and not too small."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
+        raise invalid_argument(name, f"an int >= {minimum}", value)
+    return int(value)
+
+
 def finite_float(name: str, value: Any, *, minimum: float, maximum: float = math.inf) -> float:
     """Returns `value` as a plain float after checking that it is finite and in range."""
     if math.isinf(maximum):
