@@ -14,7 +14,7 @@ from sklearn.datasets import load_diabetes
 
 from experiments.coefficient_path_bands import draw_networks, draw_shrinking
 from experiments.coefficient_path_figures import draw_lars, draw_paths
-from experiments.coefficient_path_findings import findings
+from experiments.coefficient_path_findings import findings as findings
 from experiments.coefficient_path_lars import entries, knots, lasso_corners
 from experiments.coefficient_path_measures import compared, differences, shrinkage
 from experiments.coefficient_path_models import (
@@ -93,7 +93,7 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
         "shrinking": draw_shrinking(tables),
         "networks": draw_networks(tables["networks"]),
     }
-    return Outcome(tables, drawn, tuple(findings(tables)))
+    return Outcome(tables, drawn)
 
 
 def standardized_diabetes():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+CONSTANTS = ("QUESTION", "SYSTEMS", "CLAIMS", "TIMED")
 
 
 class UnknownExperiment(LookupError):
@@ -23,7 +24,11 @@ class UnknownExperiment(LookupError):
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment, as far as its source tells without running it."""
+    """One experiment, as far as its source tells without running it.
+
+    `timed` names the tables, or columns as `table.column`, that hold seconds: they differ from run
+    to run, and want a machine that does nothing else.
+    """
 
     name: str
     title: str
@@ -31,6 +36,7 @@ class Experiment:
     question: str
     systems: tuple[str, ...]
     claims: tuple[str, ...]
+    timed: tuple[str, ...]
     path: Path
 
 
@@ -82,9 +88,8 @@ def _read(path: Path) -> Experiment | None:
             case ast.FunctionDef(name=name):
                 functions.add(name)
             case (
-                ast.Assign(targets=[ast.Name(id="QUESTION" | "SYSTEMS" | "CLAIMS" as name)])
-                | ast.AnnAssign(target=ast.Name(id="QUESTION" | "SYSTEMS" | "CLAIMS" as name))
-            ) if node.value is not None:
+                ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name))
+            ) if name in CONSTANTS and node.value is not None:
                 constants[name] = ast.literal_eval(node.value)
     if "QUESTION" not in constants or "run" not in functions:
         return None
@@ -96,5 +101,6 @@ def _read(path: Path) -> Experiment | None:
         question=constants["QUESTION"],
         systems=tuple(constants.get("SYSTEMS", ())),
         claims=tuple(constants.get("CLAIMS", ())),
+        timed=tuple(constants.get("TIMED", ())),
         path=path,
     )

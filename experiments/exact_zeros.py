@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.linear_model import Lasso
 
 from experiments.exact_zeros_figures import draw
-from experiments.exact_zeros_findings import findings
+from experiments.exact_zeros_findings import findings as findings
 from experiments.exact_zeros_logistic import steps_to_solution
 from experiments.exact_zeros_roads import PROXIMAL, ROADS, Problem, Road
 from experiments.outcome import Outcome, no_progress
@@ -21,6 +21,7 @@ from kerasreg import datasets
 QUESTION = "Which optimizer makes the zeros that L1 promises?"
 SYSTEMS = ("S8", "S9")
 CLAIMS = ("C1", "C4")
+TIMED = ("roads.seconds", "logistic.seconds")
 PROBLEMS = {
     "diabetes": Problem(
         units=(1,),
@@ -95,7 +96,7 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
             runs.append(row)
     tables = {"roads": pd.DataFrame(runs), "last_steps": pd.concat(paths, ignore_index=True)}
     tables["logistic"] = steps_to_solution(settings.logistic_steps, track)
-    return Outcome(tables, draw(tables), tuple(findings(tables)))
+    return Outcome(tables, draw(tables))
 
 
 def lasso(x, y, strength):

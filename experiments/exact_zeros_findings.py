@@ -22,7 +22,8 @@ def findings(tables):
         "Keras's l1 ends in exact zeros under SGD and under Adam, on diabetes and on digits, and "
         "L2 in none; qualified if it does so under proximal Adam, where on diabetes the zeros "
         "have to be those of scikit-learn's solution",
-        {"zero weights, subgradient SGD (share)": zeros["subgradient SGD"]}
+        {"zero weights, the fewer of subgradient SGD and Adam (share)": descents}
+        | {"zero weights, subgradient SGD (share)": zeros["subgradient SGD"]}
         | {"zero weights, subgradient Adam (share)": zeros["subgradient Adam"]}
         | {"zero weights, proximal Adam (share)": zeros[PROXIMAL]}
         | {"zero weights, L2 (share)": zeros["L2, Adam"]},

@@ -90,4 +90,4 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
         "units": draw_units(tables, settings.units),
         "price": draw_price(tables["runs"]),
     }
-    return Outcome(tables, figures, ())
+    return Outcome(tables, figures)

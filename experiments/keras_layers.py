@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from experiments.keras_layers_figures import draw
-from experiments.keras_layers_findings import IDLE, KEYS, OUTPUT, WEIGHT, find
+from experiments.keras_layers_findings import IDLE, KEYS, OUTPUT, WEIGHT
+from experiments.keras_layers_findings import findings as findings
 from experiments.outcome import Outcome, no_progress
 from kerasreg import datasets, training, variables
 
@@ -72,7 +73,7 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
     tables = {name: pd.concat(runs, names=KEYS).reset_index(KEYS) for name, runs in found.items()}
     tidy = layers.rename_axis(columns=["quantity", "part"]).stack([0, 1]).dropna()
     tables["layers"] = tidy.reset_index(name="value")
-    return Outcome(tables, draw(tables, layers), (find(layers),))
+    return Outcome(tables, draw(tables, layers))
 
 
 def measured(model, data):

@@ -2,9 +2,10 @@
 
 from itertools import product
 
+import numpy as np
 import pandas as pd
 
-from experiments.outcome import Finding
+from experiments.outcome import Finding, Spread
 
 KEYS, WEIGHT, OUTPUT = ["dataset", "place", "penalty", "seed"], "hidden/kernel", "hidden/output"
 IDLE = "hidden/kernel of blank pixels"  # weights that have no gradient of the data loss
@@ -15,7 +16,9 @@ if a kernel penalty moves mean |output|, or an activity penalty mean |weight|, b
 over seeds, any data set and penalty); else confirmed."""
 
 
-def find(layers):
+def findings(tables):
+    tidy = tables["layers"]
+    layers = tidy.pivot(index=KEYS, columns=["quantity", "part"], values="value")
     same = layers["penalty_of_half_0", "model"] == layers["penalty_of_half_1", "model"]
     same, percent = same.groupby("place").mean(), layers["percent_of_none"]
     fell = 100 * (percent < 100).groupby("place").mean()
@@ -23,6 +26,9 @@ def find(layers):
     median = percent[[WEIGHT, OUTPUT, IDLE]].groupby(["place", "dataset", "penalty"]).median()
     cross = pd.concat([median.loc["activity", WEIGHT], median.loc["kernel", OUTPUT]])
     cross = (cross - 100).abs().max()
+    moved = (percent - 100).abs().groupby(["place", "seed"]).max()
+    moved = np.maximum(moved.loc["activity", WEIGHT], moved.loc["kernel", OUTPUT])
+    decisive = Spread.of("cross effect, the largest of a seed (% of none)", moved)
     numbers = {"runs with the direct effect (%)": fell, "largest cross effect (%)": cross}
     numbers["weights exactly zero, most in a run (%)"] = 100 * layers["zero_share", WEIGHT].max()
     span = {}
@@ -39,4 +45,4 @@ of mean |output|, and the latter, which acts through the weights that have data,
 |output|."""
     holds = same["kernel"] == 1 and same["activity"] == 0 and fell >= 95
     verdict = ("qualified" if cross > 10 else "confirmed") if holds else "refuted"
-    return Finding("C23", verdict, RULE, numbers, statement)
+    yield Finding("C23", verdict, RULE, decisive, numbers, statement)

@@ -16,7 +16,7 @@ import pandas as pd
 from experiments.lambda_selection_choices import choices, cross_validated, redraws
 from experiments.lambda_selection_data import Problem
 from experiments.lambda_selection_figures import draw
-from experiments.lambda_selection_findings import findings
+from experiments.lambda_selection_findings import findings as findings
 from experiments.lambda_selection_grids import Task
 from experiments.lambda_selection_measures import measured, precision
 from experiments.outcome import Outcome, no_progress
@@ -81,4 +81,4 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
     }
     tables["problems"] = pd.DataFrame(about, columns=["problem", "rows", "few", "is_logistic"])
     tables |= {"choices": choices(tables), "redraws": redraws(tables["paths"])}
-    return Outcome(tables, draw(tables), tuple(findings(tables)))
+    return Outcome(tables, draw(tables))

@@ -35,7 +35,8 @@ def findings(tables):
         both[noisy],
         "(a data set and a split) L1 and L2, each at the λ that cross-validation finds best, have "
         "a lower test loss than no penalty; qualified if so on the data with few rows",
-        by_part("test loss, of that without penalty", gain),
+        {"test loss of the worse penalty, of that without": gain.unstack("penalty").max(axis=1)}
+        | by_part("test loss, of that without penalty", gain),
         f"On few rows the tuned penalties have {middle(gain[few & l1])} (L1) and "
         f"{middle(gain[few & ~l1])} (L2) times the test loss without a penalty, and both are "
         f"better in {both[noisy].mean():.0%} of the runs; on many rows in "
@@ -51,10 +52,10 @@ def findings(tables):
         "training loss there is at most a tenth of that at the smallest λ; qualified if on the "
         "data with few rows, from the smallest λ to the chosen one, the loss falls by 1 % or more "
         "and the gap shrinks",
-        {"gap at the largest λ, of that at the smallest": path["gap_at_end"]}
+        {"loss at the largest λ / at the chosen": path["rise_after"]}
+        | {"gap at the largest λ, of that at the smallest": path["gap_at_end"]}
         | by_part("gap at the chosen λ, of that at the smallest", path["gap_at_choice"])
-        | by_part("fall of the loss from the smallest to the chosen λ", path["fall_to_choice"])
-        | {"loss at the largest λ / at the chosen": path["rise_after"]},
+        | by_part("fall of the loss from the smallest to the chosen λ", path["fall_to_choice"]),
         "The two losses do converge, but the validation loss falls only to a minimum: by "
         f"{path['fall_to_choice'][few].median():.0%} on few rows, "
         f"{path['fall_to_choice'][~few].median():.1%} on many. Then it rises with the training "
@@ -89,7 +90,8 @@ def findings(tables):
         "the smallest λ that works as well as can be told (its cross-validated loss is within one "
         "standard error of the least) has at most 1.05 times the test loss of the λ with the "
         "least; qualified if so on the data with many rows",
-        by_part("test loss, smallest λ that works / best λ", near_zero)
+        {"test loss, smallest λ that works / best λ": near_zero}
+        | by_part("test loss, smallest λ that works / best λ", near_zero)
         | by_part("test loss, smallest λ of the grid / best λ", smallest),
         f"The smallest λ of the grid has {middle(smallest[~few])} times the test loss of the best "
         f"one on many rows and {middle(smallest[few])} times on few, the smallest that still works "

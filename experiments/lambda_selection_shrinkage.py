@@ -21,8 +21,8 @@ def shrinkage_findings(tables):
         "the norm of the weights (the penalty's own) at the largest λ is at most 1 % of that at "
         "the smallest, and the training loss at the smallest λ lies at most 1 % of the way from "
         "its value without penalty to that at the largest λ; qualified if 10 %",
-        {"norm at the largest λ, of that at the smallest": run["norm_at_end"]}
-        | {"training loss at the smallest λ, share of the way": run["loss_at_start"]},
+        {"training loss at the smallest λ, share of the way": run["loss_at_start"]}
+        | {"norm at the largest λ, of that at the smallest": run["norm_at_end"]},
         f"At the largest λ {run['norm_at_end'].max():.2%} of the norm is left at most; at the "
         f"smallest the training loss is {run['loss_at_start'].median():.2%} of the way (at most "
         f"{run['loss_at_start'].max():.2%}) from that without penalty to that without weights.",
@@ -36,10 +36,10 @@ def shrinkage_findings(tables):
         f"freedom rise by more than {SLACK:.0%} of their largest value, and the gap between "
         "validation and training loss falls with the latter (rank correlation >= 0.9); qualified "
         "if norm and gap do so",
-        {"largest rise of the norm, of its largest value": run["norm_rise"]}
-        | {"largest rise of the degrees of freedom, likewise": run["freedom_rise"]}
-        | {"rank correlation of gap and degrees of freedom": run["gap_with_freedom"]}
-        | {"rank correlation of gap and norm": run["gap_with_norm"]},
+        {"rank correlation of gap and degrees of freedom": run["gap_with_freedom"]}
+        | {"rank correlation of gap and norm": run["gap_with_norm"]}
+        | {"largest rise of the norm, of its largest value": run["norm_rise"]}
+        | {"largest rise of the degrees of freedom, likewise": run["freedom_rise"]},
         f"The norm falls with λ in {shrinks.mean():.0%} of the runs, the effective degrees of "
         f"freedom in {(run['freedom_rise'] <= SLACK).mean():.0%} (L1 takes columns back). The gap "
         "between validation and training loss falls with the norm at a rank correlation of "
@@ -57,7 +57,8 @@ def shrinkage_findings(tables):
         "0.1 standard deviations is added to test inputs (its root mean square) does not rise by "
         f"more than {SLACK:.0%} of its largest value; qualified if so for the output before the "
         "sigmoid",
-        {"largest rise, regression": run["output_rise"][~logistic]}
+        {"largest rise of the change of the output": run["output_rise"]}
+        | {"largest rise, regression": run["output_rise"][~logistic]}
         | {"largest rise, probabilities": run["output_rise"][logistic]}
         | {"largest rise, before the sigmoid": run["score_rise"][logistic]},
         f"Outputs of the regressions grow calmer with λ in {calm[~logistic].mean():.0%} of the "

@@ -14,11 +14,13 @@ import pandas as pd
 from sklearn import linear_model
 
 from experiments.linear_parity_figures import draw
-from experiments.linear_parity_findings import (
+from experiments.linear_parity_findings import findings as findings
+from experiments.linear_parity_measures import (
     KEYS,
+    added,
     compare_known,
     compare_solvers,
-    elastic_net_finding,
+    middles,
     net,
 )
 from experiments.outcome import Outcome, no_progress
@@ -91,5 +93,5 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
     coefficients = pd.DataFrame(rows, columns=[*KEYS, "solver", "value"])
     tables = {"coefficients": coefficients, "differences": compare_solvers(coefficients)}
     tables |= {"known_numbers": compare_known(coefficients), "conversions": PROBLEMS}
-    figures = {"linear_parity": draw(coefficients, tables["differences"])}
-    return Outcome(tables, figures, (elastic_net_finding(tables["differences"]),))
+    tables |= {"added": added(), "middles": middles()}
+    return Outcome(tables, {"linear_parity": draw(coefficients, tables["differences"])})

@@ -1,4 +1,9 @@
-"""What an experiment hands back: tables, figures drawn from them, findings computed from them."""
+"""What an experiment hands back: tables, figures drawn from them, findings computed from them.
+
+An experiment with claims has a function `findings(tables)` beside its `run`. The runner calls it
+with the tables as they are written, six digits and all, so that whoever has the files can compute
+every verdict again.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +21,53 @@ T = TypeVar("T")
 
 OFTEN = 0.95  # the share of the runs in which something has to hold
 
+#: The shares of the runs that `decide` reports.
+SHARES = ("share of runs, literally", "share of runs, under the condition")
+
 #: What a finding may say of a claim.
 VERDICTS = ("confirmed", "qualified", "refuted")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number that was measured in several runs.
+
+    Args:
+        name: What it is, with its unit.
+        median, least, largest: Over the runs.
+        n_runs: How many runs it was measured in: seeds, splits, resamples; 1 if it is exact.
+    """
+
+    name: str
+    median: float
+    least: float
+    largest: float
+    n_runs: int
+
+    @classmethod
+    def of(cls, name: str, values: Any) -> Spread:
+        """The spread of `values`, a number or one for each run; what is missing (NaN) is left out.
+
+        Raises:
+            ValueError: If there is no value.
+
+        Example:
+
+        >>> from experiments.outcome import Spread
+        >>> Spread.of("accuracy", [0.9, 0.8, 0.95])
+        Spread(name='accuracy', median=0.9, least=0.8, largest=0.95, n_runs=3)
+        """
+        numbers = np.ravel(np.asarray(values, np.float64))
+        numbers = numbers[~np.isnan(numbers)]
+        if not numbers.size:
+            raise ValueError(f"Invalid values for '{name}': expected a number at least.")
+        return cls(
+            name,
+            float(np.median(numbers)),
+            float(numbers.min()),
+            float(numbers.max()),
+            len(numbers),
+        )
 
 
 @dataclass(frozen=True)
@@ -28,7 +78,8 @@ class Finding:
         claim: The claim's name, such as `"C1"`.
         verdict: `"confirmed"`, `"qualified"` or `"refuted"`, computed from the tables.
         rule: The rule that decides, in words, with its thresholds.
-        numbers: The numbers that decided, by a name that carries the unit.
+        decisive: The number that decides, over the runs.
+        numbers: Further numbers, by a name that carries the unit.
         statement: One sentence: what was found, under which conditions.
 
     Raises:
@@ -36,12 +87,13 @@ class Finding:
 
     Example:
 
-    >>> from experiments.outcome import Finding
+    >>> from experiments.outcome import Finding, Spread
     >>> finding = Finding(
     ...     claim="C1",
     ...     verdict="confirmed",
     ...     rule="Confirmed if at least 90 % of the weights are zero.",
-    ...     numbers={"zero weights (%)": 93.5},
+    ...     decisive=Spread.of("zero weights (%)", [93.5, 92.0, 95.0]),
+    ...     numbers={"weights": 1200},
     ...     statement="L1 with a proximal step sets 93.5 % of the weights to zero.",
     ... )
     """
@@ -49,6 +101,7 @@ class Finding:
     claim: str
     verdict: str
     rule: str
+    decisive: Spread
     numbers: dict[str, float | int]
     statement: str
 
@@ -68,12 +121,10 @@ class Outcome:
     Args:
         tables: Tidy tables by name; written as `<name>.csv`.
         figures: Figures by name; written as `<name>.png`.
-        findings: One or more findings for each claim that the experiment settles.
     """
 
     tables: dict[str, pd.DataFrame]
     figures: dict[str, Figure]
-    findings: tuple[Finding, ...]
 
 
 def no_progress(iterable: Iterable[T], description: str = "") -> Iterable[T]:
@@ -99,6 +150,7 @@ def decide(
         rule: What has to hold, in words: "Confirmed if in at least 95 % of the runs " goes before
             it. It names the condition.
         numbers: The values in all runs, by a name; their median, least and largest are reported.
+            The first is the one that decides.
         statement: One sentence.
 
     Returns:
@@ -109,11 +161,21 @@ def decide(
     verdict = (
         "confirmed" if shares[0] >= OFTEN else "qualified" if shares[1] >= OFTEN else "refuted"
     )
-    names = ("share of runs, literally", "share of runs, under the condition")
-    spread = {
-        f"{name} ({statistic.__name__})": float(statistic(values))
-        for name, values in numbers.items()
-        for statistic in (np.median, np.min, np.max)
+    spreads = [Spread.of(name, values) for name, values in numbers.items()]
+    further = {
+        f"{spread.name} ({statistic})": number
+        for spread in spreads[1:]
+        for statistic, number in [
+            ("median", spread.median),
+            ("min", spread.least),
+            ("max", spread.largest),
+        ]
     }
-    rule = f"Confirmed if in at least {OFTEN:.0%} of the runs {rule}; refuted otherwise."
-    return Finding(claim, verdict, rule, dict(zip(names, shares, strict=True)) | spread, statement)
+    return Finding(
+        claim,
+        verdict,
+        rule=f"Confirmed if in at least {OFTEN:.0%} of the runs {rule}; refuted otherwise.",
+        decisive=spreads[0],
+        numbers=dict(zip(SHARES, shares, strict=True)) | further,
+        statement=statement,
+    )

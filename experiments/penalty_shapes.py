@@ -13,7 +13,7 @@ import pandas as pd
 from experiments.outcome import Outcome, no_progress
 from experiments.penalty_shapes_family import family
 from experiments.penalty_shapes_figures import draw_contours, draw_pulls, draw_shapes
-from experiments.penalty_shapes_findings import findings
+from experiments.penalty_shapes_findings import findings as findings
 from experiments.penalty_shapes_measures import TwoWeights, descents, pulls, shape
 
 QUESTION = "What do the penalties look like, and where do they pull a weight?"
@@ -81,4 +81,4 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
         "pulls": draw_pulls(tables, settings),
         "contours": draw_contours(tables, settings),
     }
-    return Outcome(tables, figures, tuple(findings(tables, settings)))
+    return Outcome(tables, figures)

@@ -8,7 +8,9 @@ from experiments.penalty_shapes_measures import SMOOTH
 ROUNDING = 1e-5  # relative: a few dozen times that of float32
 
 
-def findings(tables, settings):
+def findings(tables):
+    strength = strength_of(tables["shapes"])
+    drawn = [name for name in tables["contours"] if name in set(tables["shapes"]["penalty"])]
     slopes = tables["pulls"].pivot(index="w", columns="penalty", values="slope")
     at_zero, near = slopes.loc[0.0], slopes[slopes.index != 0]
     w = near.index.to_numpy()
@@ -23,13 +25,13 @@ def findings(tables, settings):
         constant & fading,
         f"(weights from {smallest:g} to 1 of both signs) the slope of Keras's l1 is the same in "
         "modulus and that of l2 is in proportion to the weight, both within 1e-5",
-        {"pull of l1 (units of λ)": modulus / settings.strength}
-        | {"pull of l2 (units of λ)": near["l2"].abs() / settings.strength},
+        {"pull of l1 (units of λ)": modulus / strength}
+        | {"pull of l2 (units of λ)": near["l2"].abs() / strength},
         f"From |w| = 1 down to {smallest:g} the modulus pulls with λ all the way, the quadratic "
-        f"with 2·λ·|w|, at the end {near['l2'].abs().min() / settings.strength:.0e}·λ; so gradient "
-        f"descent from w = {max(settings.starts):g} comes within one step of zero in "
+        f"with 2·λ·|w|, at the end {near['l2'].abs().min() / strength:.0e}·λ; so gradient "
+        f"descent from w = {tables['descents']['start'].max():g} comes within one step of zero in "
         f"{arrival['l1']} steps under l1 and leaves {left_of(tables, 'l2'):.0%} of w after "
-        f"{settings.steps} under l2; at w = 0 itself the pull of both is "
+        f"{tables['descents']['step'].max()} under l2; at w = 0 itself the pull of both is "
         f"{at_zero[['l1', 'l2']].abs().max():g}.",
     )
     shares = tables["axes"].pivot(
@@ -43,7 +45,7 @@ def findings(tables, settings):
         "(all pairs of features of diabetes) the minimum with l1 lies on an axis at every strength "
         "below the one that makes both weights zero, and that with l2 at none; qualified if "
         "l1's does so at some of them",
-        {f"share of strengths on an axis, {name}": shares[name] for name in settings.contours},
+        {f"share of strengths on an axis, {name}": shares[name] for name in drawn},
         f"With l1 one of two weights is exactly zero at {shares['l1'].median():.0%} of the "
         f"strengths below the largest (median pair; {shares['l1'].min():.0%} to "
         f"{shares['l1'].max():.0%}), with l2 at {shares['l2'].max():.0%}: corners draw the minimum "
@@ -69,6 +71,11 @@ def findings(tables, settings):
         f"{sums.loc[kinked, 'slope_at_zero'].abs().max():g} at zero, as sign(0) = 0 does; on JAX "
         "this holds for kerasreg's penalties, while Keras's l1 has the slope +λ there.",
     )
+
+
+def strength_of(shapes):
+    """λ, which is the value of λ·|w| at w = 1."""
+    return shapes.query("penalty == 'l1' and w == 1")["value"].item()
 
 
 def steps_to_arrive(tables, penalty):

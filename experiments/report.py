@@ -1,6 +1,7 @@
 """The index of a folder of results: a page that shows what every experiment found.
 
-It is drawn from the files in the folder alone, so that it keeps what earlier runs wrote.
+It is drawn from the files in the folder, and the list of the claims, alone, so that it keeps what
+earlier runs wrote.
 """
 
 from __future__ import annotations
@@ -8,39 +9,52 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from experiments import storage
+from experiments import ledger, storage
+from experiments.ledger import Claim
 from experiments.outcome import VERDICTS
 
 INDEX = "README.md"
 BADGES = {"confirmed": "✅ confirmed", "qualified": "🟡 qualified", "refuted": "❌ refuted"}
 
 
-def write_index(out: Path) -> None:
-    """Writes the index page of the results in `out`.
+def write_index(out: Path, claims: Sequence[Claim] = ()) -> None:
+    """Writes the ledger of the claims and the index page of the results in `out`.
 
     Raises:
-        CannotWrite: If the page cannot be written, or a file that it is drawn from is broken.
+        CannotWrite: If they cannot be written, or a file that they are drawn from is broken.
     """
-    storage.replace_file(out / INDEX, index(out).encode())
+    there = list(results(out))
+    rows = ledger.ledger(claims, [result.found for result in there])
+    storage.replace_file(out / ledger.FILE, ledger.as_csv(rows))
+    lines = [*_head(there, claims, rows), *(line for one in there for line in _section(*one))]
+    storage.replace_file(out / INDEX, "\n".join(lines).encode())
 
 
-def index(out: Path) -> str:
-    """The index page of the results in `out`, as Markdown."""
-    results = list(_results(out))
-    return "\n".join([*_head(results), *(line for result in results for line in _section(*result))])
+class Result(NamedTuple):
+    """The folder of an experiment's results, what it found and how it was run."""
+
+    folder: Path
+    found: dict[str, Any]
+    run: dict[str, Any]
 
 
-def _results(out: Path) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any]]]:
+def results(out: Path) -> Iterator[Result]:
+    """The results in `out`, in alphabetical order.
+
+    Raises:
+        CannotWrite: If a file is broken.
+    """
     for folder in sorted(out.iterdir()):
         found, run = folder / storage.FINDINGS, folder / storage.RUN
         if folder.name.startswith(".") or not found.is_file() or not run.is_file():
             continue
         try:
-            yield folder, json.loads(found.read_bytes()), json.loads(run.read_bytes())
+            yield Result(folder, json.loads(found.read_bytes()), json.loads(run.read_bytes()))
         except ValueError as error:
             raise storage.CannotWrite(
                 f"Cannot read the results in '{folder}': {error}. Delete the folder, and run "
@@ -48,11 +62,13 @@ def _results(out: Path) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any]]]
             ) from error
 
 
-def _head(results: list[tuple[Path, dict[str, Any], dict[str, Any]]]) -> Iterator[str]:
-    findings = [
-        (finding, found["experiment"]) for _, found, _ in results for finding in found["findings"]
-    ]
-    counts = Counter(finding["verdict"] for finding, _ in findings)
+def _head(
+    results: Sequence[Result],
+    claims: Sequence[Claim],
+    rows: Sequence[Mapping[str, Any]],
+) -> Iterator[str]:
+    verdicts = {row["claim"]: row["verdict"] for row in rows}
+    counts = Counter(verdicts.values())
     tally = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
     yield "# What the experiments found"
     yield ""
@@ -67,25 +83,58 @@ def _head(results: list[tuple[Path, dict[str, Any], dict[str, Any]]]) -> Iterato
     )
     yield ""
     yield (
-        "An experiment's section has its figures, what they show, the rule and the numbers behind "
+        "Where several experiments looked at a claim, it is confirmed or refuted only if all of "
+        "them say so. A number is the median over the runs (seeds, splits, resamples), with the "
+        f"least and the largest. The same as a table: [{ledger.FILE}]({ledger.FILE})."
+    )
+    yield ""
+    yield from _verdicts(claims, rows)
+    yield "## Experiments"
+    yield ""
+    yield (
+        "A section has the experiment's figures, what they show, the rule and the numbers behind "
         "each verdict, and the command that makes it all again. Change the settings at the top of "
         "its module to try your own."
     )
     yield ""
-    yield "## Experiments"
-    yield ""
     for _, found, _ in results:
         yield f"- [{_text(found['title'])}](#{found['experiment']}): {_text(found['question'])}"
     yield ""
-    yield "## Verdicts"
-    yield ""
-    yield "| claim | verdict | what was found | experiment |"
-    yield "| --- | --- | --- | --- |"
-    for finding, name in sorted(findings, key=lambda pair: (_natural(pair[0]["claim"]), pair[1])):
-        badge = BADGES[finding["verdict"]].replace(" ", "&nbsp;")
-        statement = _cell(finding["statement"])
-        yield f"| {_cell(finding['claim'])} | {badge} | {statement} | [{name}](#{name}) |"
-    yield ""
+
+
+def _verdicts(claims: Sequence[Claim], rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The ledger as tables, one a topic; claims that are nobody's come last."""
+    of: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        of.setdefault(row["claim"], []).append(row)
+    others = sorted(set(of).difference(claim.claim for claim in claims), key=_natural)
+    listed = [*claims, *(Claim(name, "Other claims", "", "", ()) for name in others)]
+    for topic, some in groupby(listed, key=lambda claim: claim.topic):
+        yield f"## {_text(topic)}"
+        yield ""
+        yield "| claim | verdict | what was found | experiment |"
+        yield "| --- | --- | --- | --- |"
+        for claim in some:
+            yield _verdict(claim, of.get(claim.claim, []))
+        yield ""
+
+
+def _verdict(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> str:
+    badge = BADGES[rows[0]["verdict"]].replace(" ", "&nbsp;") if rows else "not measured yet"
+    found = "<br><br>".join(f"{_cell(row['statement'])} {_decisive(row)}" for row in rows)
+    names = "<br><br>".join(
+        f"[{name}](#{name})" for name in dict.fromkeys(row["experiment"] for row in rows)
+    )
+    text = f"**{claim.claim}** {_cell(claim.text)}".strip()
+    return f"| {text} | {badge} | {found} | {names} |"
+
+
+def _decisive(row: Mapping[str, Any]) -> str:
+    """The number that decided, small, with its spread."""
+    spread = ""
+    if row["n_runs"] > 1:
+        spread = f" ({_number(row['least'])} to {_number(row['largest'])}, {row['n_runs']} runs)"
+    return f"<sub>{_cell(row['number'])}: {_number(row['median'])}{spread}</sub>"
 
 
 def _section(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
@@ -131,6 +180,11 @@ def _finding(finding: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "| number | value |"
     yield "| --- | ---: |"
+    decisive = finding["decisive"]
+    yield f"| **{_cell(decisive['name'])}** | {_number(decisive['median'])} |"
+    if decisive["n_runs"] > 1:
+        yield f"| its least value in {decisive['n_runs']:,} runs | {_number(decisive['least'])} |"
+        yield f"| its largest value | {_number(decisive['largest'])} |"
     for label, value in finding["numbers"].items():
         yield f"| {_cell(label)} | {_number(value)} |"
     yield ""

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import hashlib
-import importlib
 import importlib.util
 import json
 import os
 import sys
-import time
-import traceback
-from collections.abc import Iterable, Iterator, Sequence, Sized
+import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from experiments import provenance, report, storage
+from experiments import execution, ledger, provenance, report, storage, verification
 from experiments.discovery import (
     Experiment,
     UnknownExperiment,
@@ -24,10 +20,7 @@ from experiments.discovery import (
     discover,
     source_hash,
 )
-
-T = TypeVar("T")
-
-SECONDS_BETWEEN_LINES = 30.0
+from experiments.ledger import Claim
 
 
 def main(argv: Sequence[str] | None = None, package: str = "experiments") -> int:
@@ -45,7 +38,8 @@ def main(argv: Sequence[str] | None = None, package: str = "experiments") -> int
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise ModuleNotFoundError(f"There is no package '{package}'.")
-    experiments = discover(Path(found.submodule_search_locations[0]))
+    folder = Path(found.submodule_search_locations[0])
+    experiments = discover(folder)
     try:
         chosen = choose(experiments, options.names)
     except UnknownExperiment as error:
@@ -56,10 +50,25 @@ def main(argv: Sequence[str] | None = None, package: str = "experiments") -> int
         for experiment in chosen:
             print(f"{experiment.name:{width}}  {experiment.question}")
         return 0
-    if options.out is None:
-        options.out = Path("results-quick" if options.quick else "results")
+    if options.data:
+        try:
+            # What has to be downloaded is looked for before any work is done.
+            from kerasreg import datasets
+
+            datasets.load(options.data)
+        except (ValueError, OSError) as error:
+            print(error, file=sys.stderr)
+            return 2
+    kind = "quick" if options.quick else options.data
+    committed = options.out or Path(f"results-{kind}" if kind else "results")
+    claims = ledger.read_claims(folder)
     try:
-        failed = _run_all(chosen, options, package)
+        if options.verify:
+            return _verify(chosen, committed, options, package, claims)
+        options.out = committed
+        failed = _run_all(chosen, options, package, claims)
+        if not failed:
+            print(f"Now read {committed / report.INDEX}.", flush=True)
     except storage.CannotWrite as error:
         print(error, file=sys.stderr)
         return 1
@@ -87,7 +96,25 @@ def _parser() -> argparse.ArgumentParser:
         help="small settings: seconds instead of minutes, results that prove nothing",
     )
     parser.add_argument(
-        "--seeds", type=_seed_count, metavar="N", help="repeat with the seeds 0 to N - 1"
+        "--seeds", type=_count, metavar="N", help="repeat with the seeds 0 to N - 1"
+    )
+    parser.add_argument(
+        "--data",
+        metavar="NAME",
+        help="other data for the experiments that have a choice: mnist, fashion_mnist or imdb "
+        "(which Keras downloads), wine, …; results go to results-NAME",
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="run into a temporary folder and compare with the results that are there",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="experiments to run at once, except those that measure seconds (default: 1)",
     )
     parser.add_argument(
         "--out",
@@ -101,13 +128,43 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _seed_count(text: str) -> int:
+def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected an integer >= 1. Received: {text}")
     return int(text)
 
 
-def _run_all(chosen: Sequence[Experiment], options: argparse.Namespace, package: str) -> list[str]:
+def _verify(
+    chosen: Sequence[Experiment],
+    committed: Path,
+    options: argparse.Namespace,
+    package: str,
+    claims: Sequence[Claim],
+) -> int:
+    """Runs the experiments elsewhere, compares, and returns the exit status of the program."""
+    with tempfile.TemporaryDirectory() as folder:
+        options.out = Path(folder)
+        failed = _run_all(chosen, options, package, claims)
+        finished = [experiment for experiment in chosen if experiment.name not in failed]
+        differences = [
+            line
+            for experiment in finished
+            for line in verification.differences(experiment, committed, options.out)
+        ]
+        differences += verification.ledger_differences(committed, claims)
+    for line in differences:
+        print(line)
+    if not differences:
+        print(f"{len(finished)} experiments found again what is in {committed}.")
+    return 1 if failed or differences else 0
+
+
+def _run_all(
+    chosen: Sequence[Experiment],
+    options: argparse.Namespace,
+    package: str,
+    claims: Sequence[Claim],
+) -> list[str]:
     """Runs the experiments one after the other and returns the names of those that failed."""
     out: Path = options.out
     storage.clean_up(out)
@@ -123,23 +180,21 @@ def _run_all(chosen: Sequence[Experiment], options: argparse.Namespace, package:
             flush=True,
         )
     tracebacks: dict[str, str] = {}
-    for number, experiment in enumerate(chosen, 1):
-        name = experiment.name
-        if name in done:
+    labels = {
+        experiment.name: f"[{number}/{len(chosen)}] {experiment.name}"
+        for number, experiment in enumerate(chosen, 1)
+    }
+    remaining = {e: labels[e.name] for e in chosen if e.name not in done}
+    for experiment, result in execution.results(remaining, options, package):
+        name, label = experiment.name, labels[experiment.name]
+        if isinstance(result, execution.Failed):
+            tracebacks[name] = result.traceback
+            print(f"{label}: failed: {result.reason}", file=sys.stderr, flush=True)
             continue
-        label = f"[{number}/{len(chosen)}] {name}"
-        print(f"{label}: {experiment.question}", flush=True)
-        try:
-            files, seconds = _run_one(experiment, options, package)
-        except Exception as error:
-            tracebacks[name] = traceback.format_exc()
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            print(f"{label}: failed: {reason}", file=sys.stderr, flush=True)
-            continue
-        news = storage.replace_folder(out / name, files)
-        report.write_index(out)
+        news = storage.replace_folder(out / name, result.files)
+        report.write_index(out, claims)
         unfinished.add(name, marks[name])
-        print(f"{label}: {seconds:.1f} s, {'new' if news else 'as before'}", flush=True)
+        print(f"{label}: {result.seconds:.1f} s, {'new' if news else 'as before'}", flush=True)
     for name, text in tracebacks.items():
         print(f"\n{name} failed:\n{text}", file=sys.stderr, flush=True)
     if tracebacks:
@@ -149,54 +204,7 @@ def _run_all(chosen: Sequence[Experiment], options: argparse.Namespace, package:
         )
     else:
         unfinished.finish(marks)
-        print(f"Now read {out / report.INDEX}.", flush=True)
     return list(tracebacks)
-
-
-def _run_one(
-    experiment: Experiment, options: argparse.Namespace, package: str
-) -> tuple[dict[str, bytes], float]:
-    module = importlib.import_module(f"{package}.{experiment.name}")
-    settings = module.QUICK if options.quick else module.Settings()
-    has_seeds = any(field.name == "seeds" for field in dataclasses.fields(settings))
-    if options.seeds and has_seeds:
-        settings = dataclasses.replace(settings, seeds=tuple(range(options.seeds)))
-    log_dir = None
-    if options.logs:
-        log_dir = options.logs / experiment.name
-        # Event files of an earlier run would be drawn into the same charts.
-        for events in log_dir.rglob("events.out.tfevents.*"):
-            events.unlink()
-    _start_alike()
-    start = time.perf_counter()
-    outcome = module.run(settings, track=track, log_dir=log_dir and str(log_dir))
-    seconds = time.perf_counter() - start
-    about = {
-        "experiment": experiment.name,
-        "title": experiment.title,
-        "description": experiment.description,
-        "question": experiment.question,
-        "systems": experiment.systems,
-        "claims": experiment.claims,
-    }
-    run = {
-        "quick": options.quick,
-        "settings": dataclasses.asdict(settings),
-        "seeds": getattr(settings, "seeds", ()),
-        "backend": provenance.backend(),
-        "versions": provenance.versions(),
-        "device": provenance.device(),
-        "seconds": round(seconds, 1),
-    }
-    return storage.as_files(outcome, about, run), seconds
-
-
-def _start_alike() -> None:
-    """Makes an experiment find the same whether or not others ran before it."""
-    keras = sys.modules.get("keras")
-    if keras:
-        keras.utils.clear_session()
-        keras.utils.set_random_seed(0)
 
 
 def _mark(experiment: Experiment, options: argparse.Namespace) -> str:
@@ -208,6 +216,7 @@ def _mark(experiment: Experiment, options: argparse.Namespace) -> str:
         options.quick,
         options.seeds,
         str(options.logs),
+        options.data,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -252,26 +261,3 @@ class UnfinishedRun:
 
     def _write(self) -> None:
         storage.replace_file(self.path, storage.as_json(self._marks))
-
-
-def track(iterable: Iterable[T], description: str = "") -> Iterable[T]:
-    """Passes on what `iterable` yields and shows how far it is.
-
-    That is a bar on a terminal, and elsewhere a line every half a minute.
-    """
-    if sys.stderr.isatty():
-        from tqdm import tqdm
-
-        bar: Iterable[T] = tqdm(iterable, desc=description, leave=False)
-        return bar
-    return _lines(iterable, description)
-
-
-def _lines(iterable: Iterable[T], description: str) -> Iterator[T]:
-    total = len(iterable) if isinstance(iterable, Sized) else "?"
-    last = time.monotonic()
-    for number, item in enumerate(iterable):
-        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-            print(f"    {description}: {number} of {total}", flush=True)
-            last = time.monotonic()
-        yield item

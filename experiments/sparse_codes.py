@@ -79,7 +79,7 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
     tables["features"] = features(model, chosen, data[first])
     tables["example"] = example(model, chosen, data[first])
     figures = {"codes": draw_codes(tables, settings), "features": draw_features(tables)}
-    return Outcome(tables, figures, ())
+    return Outcome(tables, figures)
 
 
 def autoencoder(settings, penalty):

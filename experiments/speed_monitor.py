@@ -23,6 +23,7 @@ from kerasreg.plots import style
 QUESTION = "How much of an epoch of model.fit does the monitor take?"
 SYSTEMS = ("S9",)
 CLAIMS = ()
+TIMED = ("times", "parts", "bars")
 PLAIN, TENSORBOARD = "no callback", "TensorBoard(histogram_freq=1)"
 MONITOR, MONITOR_LOGS = "monitor", "monitor, log_dir"
 CALLBACKS = {
@@ -103,7 +104,7 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
     at_end = times["row"] == END  # where there is nothing to compare with without a callback
     parts = pd.concat([summary(times[~at_end], PLAIN), summary(times[at_end], TENSORBOARD)])
     tables = {"times": times, "parts": parts, "bars": bars}
-    return Outcome(tables, {"speed_monitor": draw(times, bars)}, ())
+    return Outcome(tables, {"speed_monitor": draw(times, bars)})
 
 
 def draw(times, bars):

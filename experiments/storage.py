@@ -6,13 +6,14 @@ killed run leaves such hidden names behind; the next one removes them, see `clea
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,24 +37,48 @@ class CannotWrite(Exception):
 
 
 def as_files(
-    outcome: Outcome, about: Mapping[str, Any], run: Mapping[str, Any]
+    outcome: Outcome, findings: Callable | None, about: Mapping[str, Any], run: Mapping[str, Any]
 ) -> dict[str, bytes]:
     """The files of an experiment by name.
 
     Args:
-        outcome: What the experiment found.
+        outcome: What the experiment measured.
+        findings: Its `findings(tables)`; None where it settles no claim.
         about: What the experiment asks, for `findings.json`.
         run: How it was run, for `run.json`.
 
     Returns:
         The contents of the files by name.
     """
-    files = {f"{name}.csv": _csv(table) for name, table in outcome.tables.items()}
+    files = {f"{name}.csv": csv(table) for name, table in outcome.tables.items()}
+    found = found_in(files, findings)
     files |= {f"{name}.png": _png(figure) for name, figure in outcome.figures.items()}
-    findings = [vars(finding) for finding in outcome.findings]
-    files[FINDINGS] = as_json({**about, "findings": findings})
+    files[FINDINGS] = as_json({**about, "findings": found})
     files[RUN] = as_json(run)
     return files
+
+
+def found_in(files: Mapping[str, bytes], findings: Callable | None) -> list[dict[str, Any]]:
+    """What the tables among `files` say of the claims, as `findings.json` has it.
+
+    The tables are read back as they are written, so that the verdicts follow from the files alone.
+    """
+    if findings is None:
+        return []
+    tables = {
+        name.removesuffix(".csv"): table(content)
+        for name, content in files.items()
+        if name.endswith(".csv")
+    }
+    return [_plain(dataclasses.asdict(finding)) for finding in findings(tables)]
+
+
+def table(content: bytes) -> pd.DataFrame:
+    """A table from what `csv` made of it."""
+    import pandas as pd
+
+    # A penalty may be called "none": only what is empty is missing.
+    return pd.read_csv(io.BytesIO(content), keep_default_na=False, na_values=[""])
 
 
 def replace_folder(folder: Path, files: Mapping[str, bytes]) -> bool:
@@ -70,7 +95,7 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> bool:
     """
     new, old = _hidden(folder, "tmp"), _hidden(folder, "old")
     with _one_line(folder):
-        before = _contents(folder)
+        before = contents(folder)
         files = dict(files)
         same_run = RUN in before and _timeless(before[RUN]) == _timeless(files[RUN])
         if same_run and _found(before) == _found(files):
@@ -137,7 +162,8 @@ def as_json(value: Any) -> bytes:
     return (json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _csv(table: pd.DataFrame) -> bytes:
+def csv(table: pd.DataFrame) -> bytes:
+    """The table as CSV with six significant digits, the same bytes for the same values."""
     text: str = table.map(_six_digits).to_csv(index=False, lineterminator="\n")
     return text.encode()
 
@@ -169,7 +195,8 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | str | None) else str(value)
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a folder by name; none if there is no such folder."""
     if not folder.is_dir():
         return {}
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}

@@ -89,4 +89,4 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
     }
     tables["summary"] = summary(tables)
     figures = {"grids": draw_grids(tables), "effects": draw_effects(tables)}
-    return Outcome(tables, figures, ())
+    return Outcome(tables, figures)

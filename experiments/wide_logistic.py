@@ -13,7 +13,7 @@ import pandas as pd
 
 from experiments.outcome import Outcome, no_progress
 from experiments.wide_logistic_figures import draw_costs, draw_weights
-from experiments.wide_logistic_findings import findings
+from experiments.wide_logistic_findings import findings as findings
 from experiments.wide_logistic_measures import descent_measures, fit_measures, repeated, solved
 from kerasreg import datasets, descent
 
@@ -93,5 +93,4 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
     }
     figures = {"wide_logistic_weights": draw_weights(tables["weights"], tables["fits"])}
     figures["wide_logistic_costs"] = draw_costs(tables)
-    found = findings(tables["fits"], tables["descents"], settings)
-    return Outcome(tables, figures, tuple(found))
+    return Outcome(tables, figures)

@@ -5,9 +5,14 @@ import numpy as np
 from experiments.outcome import decide
 
 
-def findings(fits, descents, settings):
-    (weak, strong), (square, wide) = settings.strengths, (d for _, d in settings.shapes)
-    rows, ample = settings.shapes[0][0], fits[fits["n_samples"] == settings.ample[0]]
+def findings(tables):
+    fits, descents = tables["fits"], tables["descents"]
+    steps = tables["costs"]["step"].max()
+    weak, strong = sorted(descents["strength"].unique())
+    square, wide = sorted(descents["n_features"].unique())
+    rows = fits["n_samples"].min()
+    ample = fits[fits["n_samples"] > rows]
+    more_rows, more_columns = (ample[key].iloc[0] for key in ("n_samples", "n_features"))
     keys = ["n_features", "penalty", "strength", "method"]
     of = {k: run.set_index("seed") for k, run in fits.query("n_samples == @rows").groupby(keys)}
     gone = {
@@ -40,7 +45,8 @@ def findings(fits, descents, settings):
         "the weights that are zero in the exact solution come with 90 % of their steps within 10 % "
         "of rate·strength and are exactly zero in the last fifth of the run; qualified if they "
         "stay within 3·rate·strength of zero (2 is the longest step where the rest is at rest)",
-        {"largest distance from zero at the end (rate·strength)": swing}
+        {"share of the last fifth of the steps at zero": descents["share_at_zero"]}
+        | {"largest distance from zero at the end (rate·strength)": swing}
         | {"crossings of zero in 1000 steps": crossings}
         | {"median speed towards zero (rate·strength)": speed}
         | {"difference of Keras from NumPy": descents["keras_difference"].dropna()},
@@ -61,17 +67,17 @@ def findings(fits, descents, settings):
         (gap >= 0.1).to_numpy() & at_many,
         f"on {rows} x {wide} data the accuracy without a penalty is 0.1 lower on held-out than on "
         "training data, and the three largest weights of the L1 solution (the smaller strength) "
-        f"are those of the true columns; qualified if the latter takes {settings.ample[0]} x "
-        f"{settings.ample[1]} data",
-        {"accuracy lost on held-out data without penalty": gap}
+        f"are those of the true columns; qualified if the latter takes {more_rows} x "
+        f"{more_columns} data",
+        {"true columns among the three largest": l1["n_true_among_largest"]}
+        | {"accuracy lost on held-out data without penalty": gap}
         | {"accuracy that L1 gains on held-out data": gain}
         | {"columns that L1 keeps": l1["n_nonzero"]}
-        | {"true columns among the three largest": l1["n_true_among_largest"]}
         | {"columns that L1 keeps, more rows": ample["n_nonzero"]},
         f"Without a penalty wide data lose {100 * gap.median():.0f} points of accuracy on held-out "
         f"data, of which L1 wins back {100 * gain.median():.0f}; the three columns that matter "
         f"have the largest weights in {at_50:.0%} of the seeds with {rows} rows, in "
-        f"{at_many.mean():.0%} with {settings.ample[0]} rows and {settings.ample[1]} columns.",
+        f"{at_many.mean():.0%} with {more_rows} rows and {more_columns} columns.",
     )
     first, wider = (of[d, "l1", weak, "descent"] for d in (square, wide))
     yield decide(
@@ -106,8 +112,7 @@ def findings(fits, descents, settings):
     )
     runs = dict(tuple(descents.groupby(["n_features", "strength"])))
     quick = {
-        k: (r["settled_after"] <= settings.steps / 10) & (r["excess_cost"] <= 0.01)
-        for k, r in runs.items()
+        k: (r["settled_after"] <= steps / 10) & (r["excess_cost"] <= 0.01) for k, r in runs.items()
     }
     slow, hard, broad = runs[square, weak], runs[square, strong], runs[wide, strong]
     yield decide(
@@ -117,10 +122,10 @@ def findings(fits, descents, settings):
         "of the taught shape (both strengths) the printed cost stays within 1 % of its whole fall "
         "of its last value after a tenth of the steps, and the cost that is followed ends within "
         "1 % of its minimum; qualified if so at the smaller strength",
-        {"steps until the printed cost rests, smaller strength": slow["settled_after"]}
-        | {"steps until it rests, larger strength": hard["settled_after"]}
+        {"excess over the minimum, larger strength": hard["excess_cost"]}
         | {"excess over the minimum, smaller strength": slow["excess_cost"]}
-        | {"excess over the minimum, larger strength": hard["excess_cost"]}
+        | {"steps until the printed cost rests, smaller strength": slow["settled_after"]}
+        | {"steps until it rests, larger strength": hard["settled_after"]}
         | {"excess over the minimum, larger strength, wide": broad["excess_cost"]},
         f"At strength {weak:g} the cost rests after {slow['settled_after'].median():.0f} steps, "
         f"{slow['excess_cost'].median():.1%} above the minimum; at {strong:g} it falls as fast but "

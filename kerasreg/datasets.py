@@ -1,6 +1,7 @@
-"""Small data sets: three real ones, and those that the texts draw.
+"""Small data sets: four real ones, and those that the texts draw.
 
-Nothing is downloaded: the real data come with scikit-learn.
+Nothing is downloaded: the real data come with scikit-learn. `load` finds them by name, and those
+of `kerasreg.downloaded_datasets`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasreg.regularizers.validation import finite_float, whole_number
+from kerasreg.regularizers.validation import finite_float, invalid_argument, whole_number
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,69 @@ def breast_cancer(*, validation: float = 0.2, test: float = 0.2, seed: int = 0) 
     return Dataset(**_standardized(parts, "x"), feature_names=tuple(map(str, loaded.feature_names)))
 
 
+def wine(*, validation: float = 0.2, test: float = 0.2, seed: int = 0) -> Dataset:
+    """Italian wines from 13 chemical measurements: 178 samples, three cultivars.
+
+    Features are standardized by the mean and standard deviation of the training part; labels are
+    0 to 2, each class in the same proportion in every part.
+
+    Args:
+        validation: Share of the samples for validation, between 0 and 1.
+        test: Share of the samples for the test.
+        seed: Seed of the split, an int >= 0.
+
+    Returns:
+        A `Dataset` with 13 features.
+
+    Raises:
+        ValueError: If a share or the seed is out of range, or nothing is left for training.
+
+    Example:
+
+    >>> kerasreg.datasets.wine().feature_names[:2]
+    ('alcohol', 'malic_acid')
+    """
+    from sklearn.datasets import load_wine
+
+    loaded = load_wine()
+    parts = _split(loaded.data, loaded.target.astype(np.int32), validation, test, seed)
+    return Dataset(**_standardized(parts, "x"), feature_names=tuple(map(str, loaded.feature_names)))
+
+
+def load(name: str, *, seed: int = 0) -> Dataset:
+    """A real data set by its name, a fifth of it (or its usual part) held back for the test.
+
+    Args:
+        name: `"breast_cancer"`, `"diabetes"`, `"digits"` or `"wine"`, which come with
+            scikit-learn; `"mnist"`, `"fashion_mnist"` or `"imdb"`, which Keras downloads.
+        seed: Seed of the split, an int >= 0.
+
+    Returns:
+        The `Dataset`.
+
+    Raises:
+        ValueError: If there is no such data set.
+        FileNotFoundError: If it cannot be downloaded; the message says what to put where.
+
+    Example:
+
+    >>> kerasreg.datasets.load("digits", seed=1).x_train.shape
+    (1079, 64)
+    """
+    bundled = {load.__name__: load for load in (breast_cancer, diabetes, digits, wine)}
+    if isinstance(name, str) and name in bundled:
+        return bundled[name](seed=seed)
+    from kerasreg import downloaded_datasets as downloads
+
+    downloaded = {
+        load.__name__: load for load in (downloads.mnist, downloads.fashion_mnist, downloads.imdb)
+    }
+    if not isinstance(name, str) or name not in downloaded:
+        known = ", ".join(repr(known) for known in [*bundled, *downloaded])
+        raise invalid_argument("name", f"one of {known}", name)
+    return downloaded[name](seed=seed)
+
+
 def sparse_logistic(
     n_samples: int = 50, n_features: int = 50, seed: int = 0, *, n_held_out: int = 2000
 ) -> SparseLogistic:
@@ -242,13 +306,25 @@ def note_line() -> NoteLine:
     return NoteLine(x, y[:, 0], random.randn(2, 1)[:, 0], random.randn(2, 1)[:, 0])
 
 
+def split_off(x: Any, y: Any, size: int, seed: int) -> tuple[Any, Any, Any, Any]:
+    """Takes `size` random rows off: x without them, these rows of x, and the same for y.
+
+    Whole numbers are classes, which both parts have in the same proportion.
+    """
+    from sklearn.model_selection import train_test_split
+
+    classes = y if y.dtype.kind == "i" else None
+    parts: tuple[Any, Any, Any, Any] = train_test_split(
+        x, y, test_size=size, stratify=classes, random_state=seed
+    )
+    return parts
+
+
 def _split(x: Any, y: Any, validation: float, test: float, seed: int) -> dict[str, np.ndarray]:
     """Training, validation and test part by field of `Dataset`, floats as float32.
 
     Whole numbers are classes, which every part has in the same proportion.
     """
-    from sklearn.model_selection import train_test_split
-
     validation = finite_float("validation", validation, minimum=0, maximum=1)
     test = finite_float("test", test, minimum=0, maximum=1)
     whole_number("seed", seed, minimum=0)
@@ -264,10 +340,7 @@ def _split(x: Any, y: Any, validation: float, test: float, seed: int) -> dict[st
     y = y if y.dtype.kind == "i" else y.astype(np.float32)
     parts = {}
     for part, size in (("test", n_test), ("validation", n_validation)):
-        classes = y if n_classes > 1 else None
-        x, parts[f"x_{part}"], y, parts[f"y_{part}"] = train_test_split(
-            x, y, test_size=size, stratify=classes, random_state=seed
-        )
+        x, parts[f"x_{part}"], y, parts[f"y_{part}"] = split_off(x, y, size, seed)
     return parts | {"x_train": x, "y_train": y}
 
 

@@ -17,6 +17,7 @@ REAL = {
     "digits": (datasets.digits, bundled.load_digits, 1797, 64),
     "diabetes": (datasets.diabetes, bundled.load_diabetes, 442, 10),
     "breast_cancer": (datasets.breast_cancer, bundled.load_breast_cancer, 569, 30),
+    "wine": (datasets.wine, bundled.load_wine, 178, 13),
 }
 each = pytest.mark.parametrize("name", REAL)
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from experiments import storage
 from experiments.discovery import discover
 from experiments.outcome import VERDICTS
 
@@ -66,9 +67,17 @@ def test_run_only_returns_an_outcome(name, tmp_path):
     assert outcome.figures
     for title, figure in outcome.figures.items():
         check_figure(title, figure)
-    assert {finding.claim for finding in outcome.findings} == set(EXPERIMENTS[name].claims)
-    for finding in outcome.findings:
+    # The findings follow from the files.
+    files = {title: storage.csv(table) for title, table in outcome.tables.items()}
+    tables = {title: storage.table(content) for title, content in files.items()}
+    found = list(module.findings(tables)) if hasattr(module, "findings") else []
+    assert {finding.claim for finding in found} == set(EXPERIMENTS[name].claims)
+    for finding in found:
         check_finding(finding)
+    for timed in EXPERIMENTS[name].timed:
+        title, _, column = timed.partition(".")
+        assert not column or column in outcome.tables[title].columns, timed
+        assert title in outcome.tables, timed
 
 
 def global_state():
@@ -107,7 +116,8 @@ def check_finding(finding):
     assert finding.verdict in VERDICTS
     assert finding.rule
     assert finding.statement.endswith(".")
-    assert finding.numbers
+    assert finding.decisive.name
+    assert finding.decisive.n_runs >= 1
     for label, number in finding.numbers.items():
         assert isinstance(number, int | float | np.number), label
         assert not isinstance(number, bool), label

@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from experiments import discovery, report, runner, storage
-from experiments.outcome import Finding, Outcome
+from experiments import discovery, execution, report, runner, storage
+from experiments.ledger import Claim
+from experiments.outcome import Finding, Outcome, Spread
 
 pytestmark = pytest.mark.backend_free
 
@@ -35,7 +37,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.outcome import Finding, Outcome, no_progress
+from experiments.outcome import Finding, Outcome, Spread, no_progress
 
 QUESTION = "How large is {name}?"
 SYSTEMS = ("S1",)
@@ -57,8 +59,14 @@ def run(settings, *, track=no_progress, log_dir=None):
     {body}
     seeds = list(track(settings.seeds, "seeds"))
     table = pd.DataFrame({{"seed": seeds, "value": [settings.scale * seed for seed in seeds]}})
-    finding = Finding("C2", "confirmed", "Confirmed if a < b.", {{"largest": 2 / 3}}, "It grows.")
-    return Outcome({{"values": table}}, {{}}, (finding,))
+    return Outcome({{"values": table}}, {{}})
+
+
+def findings(tables):
+    values = Spread.of("value", tables["values"]["value"])
+    rule, numbers = "Confirmed if it grows.", {{"largest": 2 / 3}}
+    verdict = "confirmed" if values.largest > values.least else "refuted"
+    yield Finding("C2", verdict, rule, values, numbers, "It grows.")
 '''
 
 
@@ -147,6 +155,7 @@ def test_an_experiment_is_written_as_tables_findings_and_provenance(package):
         "a/findings.json",
         "a/run.json",
         "a/values.csv",
+        "claims.csv",
     ]
     assert Path("results/a/values.csv").read_text() == "seed,value\n0,0\n1,0.333333\n2,0.666667\n"
     assert json.loads(Path("results/a/findings.json").read_text()) == {
@@ -160,7 +169,15 @@ def test_an_experiment_is_written_as_tables_findings_and_provenance(package):
             {
                 "claim": "C2",
                 "verdict": "confirmed",
-                "rule": "Confirmed if a < b.",
+                "rule": "Confirmed if it grows.",
+                "decisive": {
+                    "name": "value",
+                    # From the table as it is written, which says 0.333333 and 0.666667.
+                    "median": 0.333333,
+                    "least": 0.0,
+                    "largest": 0.666667,
+                    "n_runs": 3,
+                },
                 "numbers": {"largest": 0.666667},
                 "statement": "It grows.",
             }
@@ -214,7 +231,7 @@ def test_numbers_are_written_with_six_digits_and_no_negative_zero():
             "integer": [123456789, 0, 1],
         }
     )
-    text = storage.as_files(Outcome({"t": table}, {}, ()), {}, {})["t.csv"].decode()
+    text = storage.as_files(Outcome({"t": table}, {}), None, {}, {})["t.csv"].decode()
     assert text == (
         "float64,float32,object,integer\n"
         "0.333333,0.333333,0.333333,123456789\n"
@@ -244,7 +261,7 @@ def test_equal_figures_are_equal_files():
     def png():
         figure = Figure(figsize=(3, 2), layout="constrained")
         figure.add_subplot().plot([1, 2, 3])
-        return storage.as_files(Outcome({}, {"f": figure}, ()), {}, {})["f.png"]
+        return storage.as_files(Outcome({}, {"f": figure}), None, {}, {})["f.png"]
 
     first = png()
     assert first.startswith(b"\x89PNG")
@@ -406,6 +423,115 @@ def test_logs_of_an_earlier_run_are_removed_and_nothing_else(package):
 def test_without_logs_there_is_no_log_dir(package):
     package.add("a", body="assert log_dir is None")
     assert package.run() == 0
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_jobs_change_nothing_but_the_time(package, jobs, capsys):
+    for name in "abc":
+        package.add(name)
+    path = package.add("d", body="import os; assert os.getpid() == int(Path('main').read_text())")
+    path.write_text(path.read_text().replace("CLAIMS", 'TIMED = ("values",)\nCLAIMS'))
+    Path("main").write_text(str(os.getpid()))
+    assert package.run("--jobs", jobs) == 0
+    assert sorted(ran()) == ["a", "b", "c", "d"]
+    # What measures seconds runs alone, after the others, in the process of the command.
+    assert ran()[-1] == "d"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == ("3 experiments, 2 at a time" if jobs == 2 else "[1/4] a: How large is a?")
+    assert lines[-1] == "Now read results/README.md."
+    assert {line[:7] for line in lines if line.endswith("new")} == {
+        f"[{number}/4] {name}" for number, name in enumerate("abcd", 1)
+    }
+    assert len(contents("results")) == 4 * 3 + 2
+
+
+def test_an_experiment_that_fails_among_several_at_a_time(package, capsys):
+    package.add("a")
+    package.add("b", body="raise ValueError('no data\\nat all')")
+    package.add("c", body="import os; os._exit(1)")
+    assert package.run("a", "b", "--jobs", 2) == 1
+    out, err = capsys.readouterr()
+    assert err.splitlines()[0] == "[2/2] b: failed: ValueError: no data"
+    assert "in run" in err
+    assert "[1/2] a: " in out
+    assert package.run("c", "--jobs", 2) == 1
+    assert "c: failed: BrokenProcessPool" in capsys.readouterr().err
+
+
+# Verification
+
+
+def test_a_rerun_that_finds_the_same_is_verified(package, capsys):
+    package.add("a")
+    package.run()
+    before = contents("results")
+    capsys.readouterr()
+    assert package.run("--verify") == 0
+    assert contents("results") == before
+    out = capsys.readouterr().out.splitlines()
+    assert out[-1] == "1 experiments found again what is in results."
+    assert not any("Now read" in line for line in out)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("0.333333", "0.334", "a/values.csv: column value differs in 1 of 3 rows, first in row 2: "
+         "was 0.334, is 0.333333"),
+        ("2,0.666667", "3,0.666667", "a/values.csv: column seed differs in 1 of 3 rows, first in "
+         "row 3: was 3, is 2"),
+        ("2,0.666667\n", "", "a/values.csv: rows were 2, are 3"),
+        ("seed,", "fold,", "a/values.csv: columns were fold, value, are seed, value"),
+        ("0.333333", "", "a/values.csv: column value differs in 1 of 3 rows, first in row 2: "
+         "was nan, is 0.333333"),
+    ],
+)  # fmt: skip
+def test_what_differs_is_said(package, old, new, line, capsys):
+    package.add("a")
+    package.run()
+    path = Path("results/a/values.csv")
+    path.write_text(path.read_text().replace(old, new))
+    capsys.readouterr()
+    assert package.run("--verify") == 1
+    assert capsys.readouterr().out.splitlines()[-1] == line
+
+
+def test_floats_may_differ_in_their_last_digits(package):
+    package.add("a")
+    package.run()
+    path = Path("results/a/values.csv")
+    path.write_text("seed,value\n0,5e-6\n1,0.3333\n2,0.666667\n")
+    assert package.run("--verify") == 0
+
+
+def test_seconds_are_not_compared(package):
+    path = package.add("a")
+    path.write_text(path.read_text().replace("CLAIMS", 'TIMED = ("values.value",)\nCLAIMS', 1))
+    package.run()
+    table = Path("results/a/values.csv")
+    table.write_text("seed,value\n0,1\n1,2\n2,3\n")
+    assert package.run("--verify") == 0
+    table.write_text("seed,value\n0,1\n1,2\n3,3\n")
+    assert package.run("--verify") == 1
+
+
+def test_other_verdicts_missing_tables_and_a_stale_ledger_are_said(package, capsys):
+    package.add("a")
+    package.add("b")
+    package.run()
+    found = Path("results/a/findings.json")
+    found.write_text(found.read_text().replace('"confirmed"', '"refuted"'))
+    Path("results/a/values.csv").rename("results/a/others.csv")
+    shutil.rmtree("results/b")
+    capsys.readouterr()
+    assert package.run("--verify") == 1
+    assert capsys.readouterr().out.splitlines()[-5:] == [
+        "a/others.csv: only committed",
+        "a/values.csv: only in the rerun",
+        "a: verdicts were C2 refuted, are C2 confirmed",
+        f"b: there is nothing in {Path('results/b')}",
+        f"{Path('results/claims.csv')} is not the ledger of the findings in results",
+    ]
 
 
 # What goes wrong
@@ -693,7 +819,7 @@ def test_what_dead_runs_left_is_removed_and_what_others_write_stays(tmp_path):
 
 def test_track_is_a_bar_on_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    assert list(runner.track(range(3), "seeds")) == [0, 1, 2]
+    assert list(execution.track(range(3), "seeds")) == [0, 1, 2]
     out, err = capsys.readouterr()
     assert out == ""
     assert "seeds:   0%|" in err
@@ -701,15 +827,15 @@ def test_track_is_a_bar_on_a_terminal(monkeypatch, capsys):
 
 def test_track_is_a_line_now_and_then_elsewhere(monkeypatch, capsys):
     clock = iter([0.0, 10.0, 31.0, 31.0, 50.0, 62.0, 62.0, 63.0])
-    monkeypatch.setattr(runner.time, "monotonic", lambda: next(clock))
-    assert list(runner.track(range(5), "seeds")) == [0, 1, 2, 3, 4]
+    monkeypatch.setattr(execution.time, "monotonic", lambda: next(clock))
+    assert list(execution.track(range(5), "seeds")) == [0, 1, 2, 3, 4]
     assert capsys.readouterr().out == "    seeds: 1 of 5\n    seeds: 3 of 5\n"
 
 
 def test_track_takes_what_has_no_length(monkeypatch, capsys):
     clock = iter([0.0, 40.0, 40.0])
-    monkeypatch.setattr(runner.time, "monotonic", lambda: next(clock))
-    assert list(runner.track(iter("a"), "letters")) == ["a"]
+    monkeypatch.setattr(execution.time, "monotonic", lambda: next(clock))
+    assert list(execution.track(iter("a"), "letters")) == ["a"]
     assert capsys.readouterr().out == "    letters: 0 of ?\n"
 
 
@@ -717,7 +843,7 @@ def test_track_takes_what_has_no_length(monkeypatch, capsys):
 
 
 def write_result(out, name, findings=(), seeds=(0, 1)):
-    outcome = Outcome({"t": pd.DataFrame({"a": range(1200)})}, {}, tuple(findings))
+    outcome = Outcome({"t": pd.DataFrame({"a": range(1200)})}, {})
     facts = {"experiment": name, "title": f"Title of {name}", "description": "", "question": "Why?"}
     run = {
         "quick": False,
@@ -727,7 +853,18 @@ def write_result(out, name, findings=(), seeds=(0, 1)):
         "device": {"cpu": "Some CPU", "cores": 2},
         "seconds": 12.3,
     }
-    storage.replace_folder(out / name, storage.as_files(outcome, facts, run))
+    storage.replace_folder(
+        out / name, storage.as_files(outcome, lambda tables: findings, facts, run)
+    )
+
+
+def page_of(out, claims=()):
+    report.write_index(out, claims)
+    return (out / report.INDEX).read_text(encoding="utf-8")
+
+
+def finding_on(claim, verdict, statement):
+    return Finding(claim, verdict, "A rule.", Spread.of("share", [0.5]), {}, statement)
 
 
 def test_the_section_of_an_experiment(tmp_path):
@@ -735,12 +872,13 @@ def test_the_section_of_an_experiment(tmp_path):
         claim="C1",
         verdict="qualified",
         rule="Qualified if `|w|` < 1 or w*v > 0.",
+        decisive=Spread.of("mean `|w|`", [0.123456, 0.1, 2000.0]),
         numbers={"largest `|w|`": 0.123456, "weights": 12000},
         statement="True below |w| = 1.",
     )
     write_result(tmp_path, "a_b", [finding])
     (tmp_path / "a_b" / "small_steps.png").touch()
-    page = report.index(tmp_path)
+    page = page_of(tmp_path)
     assert page.endswith(
         r"""<a id="a_b"></a>
 
@@ -758,6 +896,9 @@ Qualified if `|w|` \< 1 or w\*v > 0.
 
 | number | value |
 | --- | ---: |
+| **mean `\|w\|`** | 0.1235 |
+| its least value in 3 runs | 0.1 |
+| its largest value | 2000 |
 | largest `\|w\|` | 0.1235 |
 | weights | 12,000 |
 
@@ -774,7 +915,10 @@ Tables: [t.csv](a_b/t.csv) (1,200 rows). Numbers: [findings](a_b/findings.json).
 Took 12 s with the seeds 0, 1, Keras 3.15.1 on tensorflow 2.21.0 (Some CPU, 2 cores). """
         "[All versions and settings](a_b/run.json).\n"
     )
-    assert "| C1 | 🟡&nbsp;qualified | True below \\|w\\| = 1. | [a_b](#a_b) |" in page
+    assert (
+        "| **C1** | 🟡&nbsp;qualified | True below \\|w\\| = 1. "
+        "<sub>mean `\\|w\\|`: 0.1235 (0.1 to 2000, 3 runs)</sub> | [a_b](#a_b) |"
+    ) in page
     assert "- [Title of a_b](#a_b): Why?" in page
 
 
@@ -791,17 +935,43 @@ Took 12 s with the seeds 0, 1, Keras 3.15.1 on tensorflow 2.21.0 (Some CPU, 2 co
 )
 def test_seeds_in_the_index(tmp_path, seeds, text):
     write_result(tmp_path, "a", seeds=seeds)
-    assert f"Took {text} 3.15.1" in report.index(tmp_path)
+    assert f"Took {text} 3.15.1" in page_of(tmp_path)
 
 
 def test_claims_are_sorted_as_numbers_and_counted(tmp_path):
     verdicts = {"C10": "confirmed", "C2": "refuted", "C1": "confirmed"}
-    write_result(tmp_path, "b", [Finding(c, v, "", {}, f"On {c}.") for c, v in verdicts.items()])
-    write_result(tmp_path, "a", [Finding("C2", "confirmed", "", {}, "Also on C2.")])
-    page = report.index(tmp_path)
-    rows = re.findall(r"^\| (C\d+) .*\[(\w)\]\(#", page, flags=re.MULTILINE)
-    assert rows == [("C1", "b"), ("C2", "a"), ("C2", "b"), ("C10", "b")]
-    assert "So far: 3 confirmed, 0 qualified, 1 refuted." in page
+    write_result(tmp_path, "b", [finding_on(c, v, f"On {c}.") for c, v in verdicts.items()])
+    write_result(tmp_path, "a", [finding_on("C2", "confirmed", "Also on C2.")])
+    rows = re.findall(r"^\| \*\*(C\d+)\*\* .*", page := page_of(tmp_path), flags=re.MULTILINE)
+    assert rows == ["C1", "C2", "C10"]
+    # Of two that disagree the claim is neither.
+    assert (
+        "| **C2** | 🟡&nbsp;qualified | Also on C2. <sub>share: 0.5</sub><br><br>On C2. "
+        "<sub>share: 0.5</sub> | [a](#a)<br><br>[b](#b) |"
+    ) in page
+    assert "So far: 2 confirmed, 1 qualified, 0 refuted." in page
+
+
+def test_the_ledger_follows_the_list_of_claims(tmp_path):
+    claims = [
+        Claim("C9", "Logistic | weights", "lecture", "They *grow*", ("S2",)),
+        Claim("C1", "Zeros", "all", "L1 makes zeros", ("S1", "S8")),
+        Claim("C3", "Zeros", "lecture", "Nobody measured it", ()),
+    ]
+    found = [finding_on("C1", "confirmed", "It does."), finding_on("C9", "refuted", "They do not.")]
+    write_result(tmp_path, "a", found)
+    page = page_of(tmp_path, claims)
+    headings = re.findall("^## (.*)", page, flags=re.MULTILINE)
+    assert headings == ["Logistic \\| weights", "Zeros", "Experiments", "Title of a"]
+    assert re.findall(r"\*\*(C\d+)\*\* (.*?) \| (.*?) \|", page)[:3] == [
+        ("C9", r"They \*grow\*", "❌&nbsp;refuted"),
+        ("C1", "L1 makes zeros", "✅&nbsp;confirmed"),
+        ("C3", "Nobody measured it", "not measured yet"),
+    ]
+    rows = pd.read_csv(tmp_path / "claims.csv")
+    assert rows["claim"].tolist() == ["C9", "C1"]
+    assert rows["verdict"].tolist() == ["refuted", "confirmed"]
+    assert rows["n_runs"].tolist() == [1, 1]
 
 
 def test_the_index_keeps_the_experiments_of_earlier_runs(package):
@@ -821,7 +991,7 @@ def test_the_index_leaves_out_what_is_no_result(tmp_path):
     (tmp_path / "half" / "findings.json").write_text("{}")
     for name in ("findings.json", "run.json"):
         (tmp_path / ".a.1.tmp" / name).write_text("{")
-    assert len(re.findall("^## Title", report.index(tmp_path), flags=re.MULTILINE)) == 1
+    assert len(re.findall("^## Title", page_of(tmp_path), flags=re.MULTILINE)) == 1
 
 
 def test_a_broken_file_is_named_with_the_remedy(package, capsys):
@@ -843,7 +1013,7 @@ def test_a_broken_file_is_named_with_the_remedy(package, capsys):
 
 def test_a_finding_has_one_of_three_verdicts():
     with pytest.raises(ValueError, match="Invalid value") as caught:
-        Finding("C1", "true", "", {}, "")
+        finding_on("C1", "true", "")
     assert str(caught.value) == (
         "Invalid value for argument `verdict`: expected one of 'confirmed', 'qualified', "
         "'refuted'. Received: verdict='true'"

@@ -1,0 +1,149 @@
+"""Runs experiments, one after the other or several at a time."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import dataclasses
+import importlib
+import multiprocessing
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from typing import Any, NamedTuple, TypeVar
+
+from experiments import provenance, storage
+from experiments.discovery import Experiment
+from experiments.outcome import no_progress
+
+T = TypeVar("T")
+
+SECONDS_BETWEEN_LINES = 30.0
+
+
+class Finished(NamedTuple):
+    """The files of an experiment, and the seconds that it took."""
+
+    files: dict[str, bytes]
+    seconds: float
+
+
+class Failed(NamedTuple):
+    """Why an experiment failed, in a line and in full."""
+
+    reason: str
+    traceback: str
+
+    @classmethod
+    def by(cls, error: BaseException) -> Failed:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        return cls(reason, "".join(traceback.format_exception(error)))
+
+
+def results(
+    experiments: Mapping[Experiment, str], options: argparse.Namespace, package: str
+) -> Iterator[tuple[Experiment, Finished | Failed]]:
+    """Runs the experiments, given with their labels, and yields each with its result.
+
+    With several jobs, those that measure no seconds share the machine; then the others run one
+    after the other, here, and have it for themselves.
+    """
+    shared: list[Experiment] = []
+    if options.jobs > 1:
+        shared = [experiment for experiment in experiments if not experiment.timed]
+    if shared:
+        print(f"{len(shared)} experiments, {options.jobs} at a time", flush=True)
+        # Not forked: TensorFlow's threads would not come along.
+        context = multiprocessing.get_context("spawn")
+        pool = concurrent.futures.ProcessPoolExecutor(options.jobs, mp_context=context)
+        try:
+            running = {
+                pool.submit(_run_one, experiment, options, package, no_progress): experiment
+                for experiment in shared
+            }
+            for future in concurrent.futures.as_completed(running):
+                error = future.exception()
+                yield running[future], Failed.by(error) if error else future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    for experiment, label in experiments.items():
+        if experiment in shared:
+            continue
+        print(f"{label}: {experiment.question}", flush=True)
+        try:
+            yield experiment, _run_one(experiment, options, package, track)
+        except Exception as error:
+            yield experiment, Failed.by(error)
+
+
+def _run_one(
+    experiment: Experiment, options: argparse.Namespace, package: str, track: Any
+) -> Finished:
+    module = importlib.import_module(f"{package}.{experiment.name}")
+    settings = module.QUICK if options.quick else module.Settings()
+    fields = {field.name for field in dataclasses.fields(settings)}
+    if options.seeds and "seeds" in fields:
+        settings = dataclasses.replace(settings, seeds=tuple(range(options.seeds)))
+    if options.data and "data" in fields:
+        settings = dataclasses.replace(settings, data=options.data)
+    log_dir = None
+    if options.logs:
+        log_dir = options.logs / experiment.name
+        # Event files of an earlier run would be drawn into the same charts.
+        for events in log_dir.rglob("events.out.tfevents.*"):
+            events.unlink()
+    _start_alike()
+    start = time.perf_counter()
+    outcome = module.run(settings, track=track, log_dir=log_dir and str(log_dir))
+    seconds = time.perf_counter() - start
+    about = {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "description": experiment.description,
+        "question": experiment.question,
+        "systems": experiment.systems,
+        "claims": experiment.claims,
+    }
+    run = {
+        "quick": options.quick,
+        "settings": dataclasses.asdict(settings),
+        "seeds": getattr(settings, "seeds", ()),
+        "backend": provenance.backend(),
+        "versions": provenance.versions(),
+        "device": provenance.device(),
+        "seconds": round(seconds, 1),
+    }
+    findings = getattr(module, "findings", None)
+    return Finished(storage.as_files(outcome, findings, about, run), seconds)
+
+
+def _start_alike() -> None:
+    """Makes an experiment find the same whether or not others ran before it."""
+    keras = sys.modules.get("keras")
+    if keras:
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(0)
+
+
+def track(iterable: Iterable[T], description: str = "") -> Iterable[T]:
+    """Passes on what `iterable` yields and shows how far it is.
+
+    That is a bar on a terminal, and elsewhere a line every half a minute.
+    """
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        bar: Iterable[T] = tqdm(iterable, desc=description, leave=False)
+        return bar
+    return _lines(iterable, description)
+
+
+def _lines(iterable: Iterable[T], description: str) -> Iterator[T]:
+    total = len(iterable) if isinstance(iterable, Sized) else "?"
+    last = time.monotonic()
+    for number, item in enumerate(iterable):
+        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            print(f"    {description}: {number} of {total}", flush=True)
+            last = time.monotonic()
+        yield item
