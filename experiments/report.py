@@ -112,8 +112,8 @@ def _verdicts(claims: Sequence[Claim], rows: Sequence[Mapping[str, Any]]) -> Ite
     for topic, some in groupby(listed, key=lambda claim: claim.topic):
         yield f"## {_text(topic)}"
         yield ""
-        yield "| claim | verdict | what was found | experiment |"
-        yield "| --- | --- | --- | --- |"
+        yield "| claim | verdict | what was found |"
+        yield "| --- | --- | --- |"
         for claim in some:
             yield _verdict(claim, of.get(claim.claim, []))
         yield ""
@@ -121,20 +121,18 @@ def _verdicts(claims: Sequence[Claim], rows: Sequence[Mapping[str, Any]]) -> Ite
 
 def _verdict(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> str:
     badge = BADGES[rows[0]["verdict"]].replace(" ", "&nbsp;") if rows else "not measured yet"
-    found = "<br><br>".join(f"{_cell(row['statement'])} {_decisive(row)}" for row in rows)
-    names = "<br><br>".join(
-        f"[{name}](#{name})" for name in dict.fromkeys(row["experiment"] for row in rows)
-    )
+    found = "<br><br>".join(f"{_cell(row['statement'])}<br>{_decisive(row)}" for row in rows)
     text = f"**{claim.claim}** {_cell(claim.text)}".strip()
-    return f"| {text} | {badge} | {found} | {names} |"
+    return f"| {text} | {badge} | {found} |"
 
 
 def _decisive(row: Mapping[str, Any]) -> str:
-    """The number that decided, small, with its spread."""
-    spread = ""
+    """The number that decided, with its spread and its experiment, in small letters."""
+    name, spread = row["experiment"], ""
     if row["n_runs"] > 1:
         spread = f" ({_number(row['least'])} to {_number(row['largest'])}, {row['n_runs']} runs)"
-    return f"<sub>{_cell(row['number'])}: {_number(row['median'])}{spread}</sub>"
+    number = f"{_cell(row['number'])}: {_number(row['median'])}{spread}"
+    return f"<sub>[{name}](#{name}): {number}</sub>"
 
 
 def _section(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
