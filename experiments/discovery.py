@@ -27,7 +27,8 @@ class Experiment:
     """One experiment, as far as its source tells without running it.
 
     `timed` names the tables, or columns as `table.column`, that hold seconds: they differ from run
-    to run, and want a machine that does nothing else.
+    to run, and want a machine that does nothing else. `has_data` says whether its settings leave a
+    choice of data.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Experiment:
     systems: tuple[str, ...]
     claims: tuple[str, ...]
     timed: tuple[str, ...]
+    has_data: bool
     path: Path
 
 
@@ -82,11 +84,14 @@ def source_hash(experiment: Experiment) -> str:
 def _read(path: Path) -> Experiment | None:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     constants: dict[str, Any] = {}
-    functions = set()
+    functions, has_data = set(), False
     for node in tree.body:
         match node:
             case ast.FunctionDef(name=name):
                 functions.add(name)
+            case ast.ClassDef(name="Settings", body=body):
+                fields = [field.target for field in body if isinstance(field, ast.AnnAssign)]
+                has_data = any(isinstance(f, ast.Name) and f.id == "data" for f in fields)
             case (
                 ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name))
             ) if name in CONSTANTS and node.value is not None:
@@ -102,5 +107,6 @@ def _read(path: Path) -> Experiment | None:
         systems=tuple(constants.get("SYSTEMS", ())),
         claims=tuple(constants.get("CLAIMS", ())),
         timed=tuple(constants.get("TIMED", ())),
+        has_data=has_data,
         path=path,
     )

@@ -4,7 +4,8 @@ from matplotlib.figure import Figure
 
 from kerasreg.plots import LINE_COLORS, style
 
-NARROW, WIDE, OTHER = LINE_COLORS[1], LINE_COLORS[0], LINE_COLORS[3]
+# Not the colours of L1 and L2, which no network here has.
+NARROW, WIDE, OTHER = LINE_COLORS[4], LINE_COLORS[6], LINE_COLORS[3]
 
 
 @style()

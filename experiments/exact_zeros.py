@@ -21,7 +21,6 @@ from kerasreg import datasets
 QUESTION = "Which optimizer makes the zeros that L1 promises?"
 SYSTEMS = ("S8", "S9")
 CLAIMS = ("C1", "C4")
-TIMED = ("roads.seconds", "logistic.seconds")
 PROBLEMS = {
     "diabetes": Problem(
         units=(1,),
@@ -77,8 +76,8 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
             x, y = data.x_train, data.y_train
             road = road or Road(name, problem, x)  # one program for all seeds
             logs = log_dir and f"{log_dir}/{dataset}-{name}-{seed}"
-            seconds = road.train(x, y, seed, n_kept.get((dataset, seed), 1), logs)
-            row = {"dataset": dataset, "road": name, "seed": seed, "seconds": seconds}
+            road.train(x, y, seed, n_kept.get((dataset, seed), 1), logs)
+            row = {"dataset": dataset, "road": name, "seed": seed}
             row |= road.measures(data)
             n_kept.setdefault((dataset, seed), row["n_nonzero"])
             if dataset == "diabetes":

@@ -82,10 +82,10 @@ def _run_one(
 ) -> Finished:
     module = importlib.import_module(f"{package}.{experiment.name}")
     settings = module.QUICK if options.quick else module.Settings()
-    fields = {field.name for field in dataclasses.fields(settings)}
-    if options.seeds and "seeds" in fields:
+    has_seeds = any(field.name == "seeds" for field in dataclasses.fields(settings))
+    if options.seeds and has_seeds:
         settings = dataclasses.replace(settings, seeds=tuple(range(options.seeds)))
-    if options.data and "data" in fields:
+    if options.data:
         settings = dataclasses.replace(settings, data=options.data)
     log_dir = None
     if options.logs:

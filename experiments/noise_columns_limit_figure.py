@@ -6,6 +6,8 @@ from experiments.noise_columns_covering import WHOLE
 from experiments.noise_columns_figures import color_of, draw_band
 from kerasreg.plots import LINE_COLORS, style
 
+OTHERS = (*LINE_COLORS[4:], LINE_COLORS[3])  # not those of L1 and L2, which the first panel has
+
 
 @style()
 def draw_limits(tables):
@@ -35,7 +37,7 @@ def draw_one_more(ax, runs):
 
 
 def draw_factors(ax, factors):
-    for color, (problem, some) in zip(LINE_COLORS, factors.groupby("problem"), strict=False):
+    for color, (problem, some) in zip(OTHERS, factors.groupby("problem"), strict=False):
         if problem == "diabetes":
             low, middle, high = some["held_out_gain"].quantile([0.25, 0.5, 0.75])
             bar = {"yerr": [[middle - low], [high - middle]], "capsize": 4, "zorder": 4}
@@ -52,9 +54,9 @@ def draw_factors(ax, factors):
 def draw_same_inputs(ax, tables):
     lines = tables["same_inputs"].query("problem == 'strong signal'")
     free = tables["fits"].query("problem == 'strong signal' and method == 'none'")
-    parts = {"training rows": (lines, "train_r2", LINE_COLORS[4])}
-    parts["same rows,\nnew targets"] = (lines, "same_inputs_r2", LINE_COLORS[0])
-    parts["new rows"] = (free, "held_out_r2", LINE_COLORS[1])
+    parts = {"training rows": (lines, "train_r2", OTHERS[0])}
+    parts["same rows,\nnew targets"] = (lines, "same_inputs_r2", OTHERS[1])
+    parts["new rows"] = (free, "held_out_r2", OTHERS[2])
     for name, (table, score, color) in parts.items():
         draw_band(ax, table, "n_columns", score, color, name, marker="o", ms=4)
     ax.axvline(100, color="0.3", lw=1)
@@ -73,7 +75,7 @@ def draw_covering(ax, runs):
     shares = {"one cosine a row": 1, "one for two rows": 0.5, "one for ten rows": 0.1}
     chosen = {n: drawn[drawn["n_columns"] == s * drawn["n_rows"]] for n, s in shares.items()}
     chosen["ten cosines"] = drawn[drawn["n_columns"] == 10]
-    for color, (name, some) in zip(LINE_COLORS, chosen.items(), strict=False):
+    for color, (name, some) in zip(OTHERS, chosen.items(), strict=False):
         draw_band(ax, some, "n_rows", "loss", color, name, marker="o")
     ax.axhline(0, color="0.3", lw=1)
     ax.set(xscale="log", xlabel="rows that cover the whole range", ylabel="R² lost, held out")

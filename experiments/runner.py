@@ -51,6 +51,11 @@ def main(argv: Sequence[str] | None = None, package: str = "experiments") -> int
             print(f"{experiment.name:{width}}  {experiment.question}")
         return 0
     if options.data:
+        fixed = [experiment.name for experiment in chosen if not experiment.has_data]
+        if options.names and fixed:
+            print(f"There is no choice of data for {', '.join(fixed)}.", file=sys.stderr)
+            return 2
+        chosen = [experiment for experiment in chosen if experiment.has_data]
         try:
             # What has to be downloaded is looked for before any work is done.
             from kerasreg import datasets
@@ -101,8 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data",
         metavar="NAME",
-        help="other data for the experiments that have a choice: mnist, fashion_mnist or imdb "
-        "(which Keras downloads), wine, …; results go to results-NAME",
+        help="run the experiments that have a choice of data on others: mnist, fashion_mnist or "
+        "imdb (which Keras downloads), breast_cancer or wine; results go to results-NAME",
     )
     parser.add_argument(
         "--verify",

@@ -35,6 +35,7 @@ _ALL_MEMBERS = (1, 3, 10, 30, 100, 300, 1000)
 class Settings:
     rounds: int = 5
     calls: tuple[str, ...] = (FIT, PATH, RANGE, CV)  # in new processes
+    rounds_of_longer: int = 3  # of RANGE and CV, whose ratios are far from their limits
     units: tuple[int, ...] = (64,)  # of these calls
     n_samples: int | None = None  # None: all of digits' training part, 34 steps an epoch
     epochs: int = 20
@@ -96,8 +97,9 @@ def times_of_calls(settings, track):
     names, rows = list(settings.calls), []
     size = {key: asdict(settings)[key] for key in ("units", "n_samples", "epochs", "batch_size")}
     for repetition in track(range(1, settings.rounds + 1), "rounds of new processes"):
-        first = repetition % len(names)
-        for name in names[first:] + names[:first]:
+        turn = names if repetition <= settings.rounds_of_longer else [FIT, PATH]
+        first = repetition % len(turn)
+        for name in turn[first:] + turn[:first]:
             call = (name, settings.n_strengths, settings.n_folds)
             rows.append((CALL, name, repetition, in_new_process(first_call, *call, **size)))
     rows.sort(key=lambda row: names.index(row[1]))

@@ -29,7 +29,7 @@ class Settings:
     n_samples: int | None = None  # None: all of digits' training part
     n_strengths: int = 100  # of a chunk; each fold is one
     n_folds: int = 4
-    epochs: int = 30
+    epochs: int = 20
     batch_size: int = 32
     repetitions: int = 2
 

@@ -398,6 +398,21 @@ def test_settings_without_seeds_stay_as_they_are(package):
     assert run_json()["settings"]["numbers"] == [0, 1, 2]
 
 
+def test_other_data_are_for_the_experiments_that_have_a_choice(package, capsys):
+    package.add("a")
+    package.add("b", source=FAKE.replace("scale: float", "data: str = 'digits'\n    scale: float"))
+    assert package.run("--data", "wine") == 0
+    assert ran() == ["b"]
+    assert run_json("b", out="results-wine")["settings"]["data"] == "wine"
+    assert not Path("results").exists()
+    capsys.readouterr()
+    assert package.run("a", "b", "--data", "wine") == 2
+    assert capsys.readouterr().err == "There is no choice of data for a.\n"
+    assert package.run("--data", "beer") == 2
+    assert capsys.readouterr().err.startswith("Invalid value for argument `name`: expected one of")
+    assert ran() == ["b"]
+
+
 @pytest.mark.parametrize("count", ["0", "-1", "x", "1.5"])
 def test_bad_number_of_seeds(package, count, capsys):
     package.add("a")
@@ -916,8 +931,8 @@ Took 12 s with the seeds 0, 1, Keras 3.15.1 on tensorflow 2.21.0 (Some CPU, 2 co
         "[All versions and settings](a_b/run.json).\n"
     )
     assert (
-        "| **C1** | 🟡&nbsp;qualified | True below \\|w\\| = 1. "
-        "<sub>mean `\\|w\\|`: 0.1235 (0.1 to 2000, 3 runs)</sub> | [a_b](#a_b) |"
+        "| **C1** | 🟡&nbsp;qualified | True below \\|w\\| = 1.<br>"
+        "<sub>[a_b](#a_b): mean `\\|w\\|`: 0.1235 (0.1 to 2000, 3 runs)</sub> |"
     ) in page
     assert "- [Title of a_b](#a_b): Why?" in page
 
@@ -946,8 +961,8 @@ def test_claims_are_sorted_as_numbers_and_counted(tmp_path):
     assert rows == ["C1", "C2", "C10"]
     # Of two that disagree the claim is neither.
     assert (
-        "| **C2** | 🟡&nbsp;qualified | Also on C2. <sub>share: 0.5</sub><br><br>On C2. "
-        "<sub>share: 0.5</sub> | [a](#a)<br><br>[b](#b) |"
+        "| **C2** | 🟡&nbsp;qualified | Also on C2.<br><sub>[a](#a): share: 0.5</sub>"
+        "<br><br>On C2.<br><sub>[b](#b): share: 0.5</sub> |"
     ) in page
     assert "So far: 2 confirmed, 1 qualified, 0 refuted." in page
 
