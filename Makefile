@@ -21,7 +21,7 @@ help:
 	@echo "Another Python: make test PYTHON=python3.12"
 
 results: $(VENV)/installed-run
-	$(BIN)/python -m experiments --jobs 3 --logs logs
+	$(BIN)/python -m experiments --jobs 2 --logs logs
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2

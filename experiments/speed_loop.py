@@ -29,7 +29,7 @@ XLA, GRAPH = "train", "train, jit_compile=False"
 class Settings:
     samples: tuple[int, ...] = (1797, 512)  # all of digits: 57 steps an epoch; and 16 steps
     epochs: tuple[int, ...] = (20, 1)  # of a call; 20 so that what `fit` does once hardly counts
-    repetitions: int = 5
+    repetitions: int = 7
     units: tuple[tuple[int, ...], ...] = ((64,), (2048, 2048))  # 5 thousand, 4.3 million weights
     batch_size: int = 32  # Keras's default
 

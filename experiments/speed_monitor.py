@@ -41,7 +41,7 @@ class Settings:
     samples: int = 1797  # all of digits
     batch_size: int = 32  # Keras's default: 57 steps an epoch
     epochs: int = 7  # of one fit; the first is left out, for the step is traced in it
-    repetitions: int = 5
+    repetitions: int = 7
 
 
 QUICK = Settings(samples=320, epochs=3, repetitions=2)

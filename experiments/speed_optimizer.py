@@ -33,7 +33,7 @@ PAIRS = {"graph": ("ProximalAdam", "Adam"), "XLA": ("ProximalAdam, XLA", "Adam, 
 class Settings:
     units: tuple[tuple[int, ...], ...] = ((64, 64), (1024,), (4096,))
     steps: tuple[int, ...] = (100, 20, 3)  # of a call of fit
-    repetitions: int = 7
+    repetitions: int = 13
     batch_size: int = 32
     strength: float = 1e-4
 

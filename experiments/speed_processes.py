@@ -29,9 +29,9 @@ class Settings:
     n_samples: int | None = None  # None: all of digits' training part
     n_strengths: int = 100  # of a chunk; each fold is one
     n_folds: int = 4
-    epochs: int = 20
+    epochs: int = 40
     batch_size: int = 32
-    repetitions: int = 2
+    repetitions: int = 3
 
 
 QUICK = Settings((8,), 64, n_strengths=2, n_folds=2, epochs=1, repetitions=1)
