@@ -2,29 +2,36 @@
 # `make` alone lists the targets.
 
 PYTHON ?= python3
+LOGS := logs
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 # Two installations at once would break each other.
 .NOTPARALLEL:
-.PHONY: help results test test-jax lint tensorboard clean
+.PHONY: help results test test-jax test-browser lint tensorboard some-logs clean
 
 help:
-	@echo "make results      run every experiment: tables, figures and verdicts in results/"
-	@echo "make tensorboard  watch what make results trained"
-	@echo "make test         run the tests"
-	@echo "make test-jax     run the tests that need no TensorFlow on Keras's JAX backend"
-	@echo "make lint         check style and types"
-	@echo "make clean        remove .venv and all caches"
+	@echo "make results       run every experiment: tables, figures and verdicts in results/"
+	@echo "make tensorboard   watch what make results trained; one of them: LOGS=logs/keras_layers"
+	@echo "make test          run the tests"
+	@echo "make test-jax      run the tests that need no TensorFlow on Keras's JAX backend"
+	@echo "make test-browser  look at TensorBoard's pages in chromium, which make test does too"
+	@echo "make lint          check style and types"
+	@echo "make clean         remove .venv and all caches"
 	@echo
 	@echo "Another Python: make test PYTHON=python3.12"
 
 results: $(VENV)/installed-run
-	$(BIN)/python -m experiments --jobs 2 --logs logs
+	$(BIN)/python -m experiments --jobs 2 --logs $(LOGS)
 
+# The tests with a browser share it, and what it looks at: not among workers.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser
+
+test-browser: $(VENV)/installed-test
+	$(BIN)/python -m pytest tests/browser
 
 test-jax: $(VENV)/installed-test-jax
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "not tensorflow and not backend_free"
@@ -34,8 +41,13 @@ lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-tensorboard: $(VENV)/installed-run
-	$(BIN)/python -m tensorboard.main --logdir logs --host 127.0.0.1
+# TensorBoard prints its address; nothing but this machine can reach it.
+tensorboard: some-logs $(VENV)/installed-run
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tensorboard.main --logdir $(LOGS) --host 127.0.0.1
+
+some-logs:
+	@find $(LOGS) -name '*tfevents*' 2>/dev/null | grep -q . || { \
+	    echo "There is nothing to watch in $(LOGS)/ yet: run make results first." >&2; exit 1; }
 
 clean:
 	rm -rf $(VENV) build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

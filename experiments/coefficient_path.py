@@ -63,17 +63,17 @@ QUICK = Settings(
 
 
 def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) -> Outcome:
-    del log_dir  # hundreds of members have no event files
     x, y = standardized_diabetes()
     coefficients, courses, shrunk = {}, {}, {}
     for penalty in track(list(PENALTIES), "paths"):
-        grid = path(penalty, x, y, settings)
+        grid = path(penalty, x, y, settings, log_dir and f"{log_dir}/path-{penalty}")
         coefficients[penalty] = compared(penalty, grid, x, y)
         courses[penalty] = course(grid, settings)
     tables = {"lasso_corners": lasso_corners(x, y)}
     rows = bootstrap(len(x), settings.resamples)
     for penalty in track(["l1", "l2"], "resamples"):
-        grid = resampled_paths(penalty, x, y, rows, settings)
+        logs = log_dir and f"{log_dir}/resamples-{penalty}"
+        grid = resampled_paths(penalty, x, y, rows, settings, logs)
         shrunk[penalty] = shrinkage(grid)
         if penalty == "l1":
             tables["entries"] = entries(grid, rows, x, y)
@@ -86,7 +86,7 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
         tables[name] = table.reset_index(drop=True)
     tables["differences"] = differences(tables["coefficients"], x, y)
     tables["knots"] = knots(tables["coefficients"], x, y)
-    tables["networks"] = network_paths(settings, track)
+    tables["networks"] = network_paths(settings, track, log_dir)
     drawn = {
         "paths": draw_paths(tables),
         "lars": draw_lars(tables),

@@ -34,15 +34,15 @@ def bootstrap(n_samples, n_resamples):
     return [random.integers(n_samples, size=n_samples) for _ in range(n_resamples)]
 
 
-def path(penalty, x, y, settings):
+def path(penalty, x, y, settings, log_dir=None):
     """A path for all samples; without L2's strengths three decades, down from strength_max."""
     strengths = np.geomspace(*L2_STRENGTHS, settings.n_strengths) if penalty == "l2" else None
-    options = {"strengths": strengths, "n_strengths": settings.n_strengths}
+    options = {"strengths": strengths, "n_strengths": settings.n_strengths, "log_dir": log_dir}
     everyone = np.arange(len(x))
     return regularization_path(**_training(penalty, x, y, [everyone], settings), **options).grid
 
 
-def resampled_paths(penalty, x, y, rows, settings):
+def resampled_paths(penalty, x, y, rows, settings, log_dir=None):
     """A path for each of the `rows`, at the same strengths, up to the largest strength_max."""
     copies = _copies(settings)
     held_out = [np.setdiff1d(np.arange(len(x)), some) for some in rows]
@@ -56,6 +56,7 @@ def resampled_paths(penalty, x, y, rows, settings):
         **_training(penalty, x, y, rows, settings) | {"x": x, "y": y},
         strengths=strengths.tolist(),
         folds=folds,
+        log_dir=log_dir,
     )
 
 
@@ -86,6 +87,7 @@ def _training(penalty, x, y, rows, settings):
         "shuffle": False,
         "jit_compile": settings.jit_compile,
         "verbose": 0,
+        "log_members": 8,
     }
 
 

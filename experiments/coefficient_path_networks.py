@@ -21,7 +21,7 @@ STRENGTHS = (1e-5, 1.0)
 LEARNING_RATE, BATCH_SIZE = 3e-3, 64
 
 
-def network_paths(settings, track):
+def network_paths(settings, track, log_dir=None):
     """Accuracy on the test digits, and what is left, a row a penalty, strength, split and seed."""
     x, y = load_digits(return_X_y=True)
     x, y = (x / 16).astype("float32"), y.astype("int32")
@@ -51,6 +51,8 @@ def network_paths(settings, track):
             batch_size=BATCH_SIZE,
             jit_compile=settings.jit_compile,
             verbose=0,
+            log_dir=log_dir and f"{log_dir}/networks-{penalty}",
+            log_members=8,  # of the first split and seed
         )
         scores = grid.curves.query("split == 'validation' and quantity == 'accuracy'")
         for row in scores[scores["epoch"] == settings.epochs].itertuples():

@@ -51,7 +51,6 @@ QUICK = Settings(
 
 
 def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) -> Outcome:
-    del log_dir  # members of a grid have no event files
     runs, weights = [], []
     for seed in track(settings.seeds, "seeds"):
         for data, draw_sample in (("groups", grouped), ("diabetes", half)):
@@ -62,5 +61,5 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
     tables = {"runs": pd.DataFrame(runs)}
     every = pd.concat(weights, ignore_index=True)
     tables |= {"features": features(every), "stability": stability(every)}
-    tables["keras"] = parity(settings)
+    tables["keras"] = parity(settings, log_dir and f"{log_dir}/keras")
     return Outcome(tables, {"elastic_net": draw(tables)})

@@ -12,7 +12,7 @@ from kerasreg.optimizers import ProximalSGD
 COPIES = 50  # of the rows: an epoch of many full batches costs less than many epochs
 
 
-def parity(settings):
+def parity(settings, log_dir=None):
     """Largest difference of a weight, and the supports, by half of the patients and strength."""
     x, y, _ = patients()
     ratio, n = settings.keras_ratio, len(x) // 2
@@ -44,6 +44,7 @@ def parity(settings):
         shuffle=False,
         jit_compile=False,
         verbose=0,
+        log_dir=log_dir,
     )
     rows = []
     for seed in range(settings.keras_halves):

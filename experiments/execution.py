@@ -6,11 +6,14 @@ import argparse
 import concurrent.futures
 import dataclasses
 import importlib
+import json
 import multiprocessing
+import re
 import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sized
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from experiments import provenance, storage
@@ -114,8 +117,46 @@ def _run_one(
         "device": provenance.device(),
         "seconds": round(seconds, 1),
     }
-    findings = getattr(module, "findings", None)
-    return Finished(storage.as_files(outcome, findings, about, run), seconds)
+    files = storage.as_files(outcome, getattr(module, "findings", None), about, run)
+    if log_dir is not None:
+        _log(log_dir, files)
+    return Finished(files, seconds)
+
+
+def _log(log_dir: Path, files: Mapping[str, bytes]) -> None:
+    """Writes the figures, what was asked and what was found for TensorBoard."""
+    from kerasreg import summaries  # here, for it imports Keras, which `--list` does without
+    from kerasreg.event_files import EventFiles
+
+    about = json.loads(files[storage.FINDINGS])
+    texts = {"question": f"**{_markdown(about['question'])}**"}
+    if about["description"]:
+        texts["description"] = _markdown(about["description"])
+    for finding in about["findings"]:
+        verdict, statement, rule = map(
+            _markdown, map(finding.get, ("verdict", "statement", "rule"))
+        )
+        text = f"**{finding['claim']}: {verdict}.** {statement}\n\nHow this was decided: {rule}"
+        # A claim may have been decided more than once, under several conditions.
+        earlier = texts.get(finding["claim"])
+        texts[finding["claim"]] = f"{earlier}\n\n{text}" if earlier else text
+    entries = [summaries.text(tag, text) for tag, text in texts.items()]
+    for name, content in files.items():
+        if name.endswith(".png"):
+            entries.append(summaries.image(name.removesuffix(".png"), content))
+    events = EventFiles(log_dir)
+    events.add("", 0, entries)
+    events.close()
+
+
+def _markdown(text: str) -> str:
+    """The text with what TensorBoard would take for markup escaped, except in code.
+
+    Other than GitHub's, its Markdown shows the backslash before a bar, a tilde or a `<`.
+    """
+    parts = re.split(r"(`+[^`]+`+)", text)
+    parts[::2] = [re.sub(r"([*\\])", r"\\\1", part).replace("<", "&lt;") for part in parts[::2]]
+    return "".join(parts)
 
 
 def _start_alike() -> None:

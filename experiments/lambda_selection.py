@@ -63,14 +63,15 @@ QUICK = Settings(
 
 
 def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) -> Outcome:
-    del log_dir  # hundreds of models at once have no curves to watch
     paths, fits, gaps = {}, {}, {}
     cases = [(name, penalty) for name in settings.problems for penalty in settings.decades]
     tasks = {name: Task(problem, settings) for name, problem in settings.problems.items()}
     for name, penalty in track(cases, "problems"):
         task = tasks[name]
-        paths[name, penalty] = cross_validated(task.cross_validate(penalty), settings, task.drawn)
-        trained = task.train_on_all(penalty)
+        logs = log_dir and f"{log_dir}/{name}-{penalty}".replace(", ", "-").replace(" ", "-")
+        found = task.cross_validate(penalty, logs and f"{logs}/folds")
+        paths[name, penalty] = cross_validated(found, settings, task.drawn)
+        trained = task.train_on_all(penalty, logs and f"{logs}/all-rows")
         fits[name, penalty] = measured(task, penalty, trained)
         gaps[name, penalty] = precision(task, trained)
     keys = ["problem", "penalty"]

@@ -30,7 +30,7 @@ class Task:
         self.x = np.concatenate([np.concatenate(part[:2]) for part in self.splits.values()])
         self.y = np.concatenate([np.concatenate(part[2:]) for part in self.splits.values()])
 
-    def cross_validate(self, penalty):
+    def cross_validate(self, penalty, log_dir=None):
         """All folds of all seeds in one program: those of the i-th of `drawn` from i·n_folds on."""
         pairs = []
         for seed, draw in self.drawn:
@@ -43,10 +43,11 @@ class Task:
         return cross_validate(
             *self._model_and_data(penalty),
             strengths=strengths(penalty, self.settings),
+            log_dir=log_dir,
             **self._full_batches(pairs),
         )
 
-    def train_on_all(self, penalty):
+    def train_on_all(self, penalty, log_dir=None):
         """Every split once more, with and without penalty: all training rows against the test."""
         rows = np.split(np.arange(self._samples), [self.problem.rows])
         pairs = [tuple(part + i * self._samples for part in rows) for i in range(len(self.splits))]
@@ -54,6 +55,7 @@ class Task:
             *self._model_and_data(penalty),
             strengths=[0.0, *strengths(penalty, self.settings)],
             metrics=self.metrics,
+            log_dir=log_dir,
             **self._full_batches(pairs),
         )
 
@@ -89,6 +91,7 @@ class Task:
             "loss": self.loss,
             "jit_compile": self.settings.jit_compile,
             "verbose": 0,
+            "log_members": 8,  # of the first fold
         }
 
 

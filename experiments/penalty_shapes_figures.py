@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.penalty_shapes_measures import FLAT, RISING, SMOOTH, drawn_row
-from kerasreg.plots import PENALTY_COLORS, style
+from kerasreg.plots import PENALTY_COLORS, plot_contours, style
 
 LOSS_STEPS = np.array([0.02, 0.06, 0.12, 0.2, 0.3])  # between the ellipses
 
@@ -83,29 +83,24 @@ def draw_contours(tables, settings):
     contours, axis_shares = tables["contours"], tables["axes"].set_index("penalty")
     axis_shares = axis_shares.query("feature_1 == @settings.drawn[0]")
     axis_shares = axis_shares.query("feature_2 == @settings.drawn[1]")["share_on_axis"]
-    grid = contours.pivot(index="w_2", columns="w_1")
     for ax, name in zip(axes.flat, names, strict=True):
         path = tables["paths"].query("penalty == @name").reset_index(drop=True)
-        row, color = path.loc[drawn_row(path)], color_of(name)
-        sides, loss, ball = (grid["data_loss"].columns, grid["data_loss"].index), grid, grid[name]
-        levels = np.unique([row["data_loss"], *(path["data_loss"].min() + LOSS_STEPS)])
-        ax.contour(*sides, loss["data_loss"], levels=levels, colors="0.6", linewidths=1.2)
-        value = row["penalty_value"]
-        ax.contourf(*sides, ball, levels=[-1, value], colors=[color], alpha=0.18)
-        ax.contour(*sides, ball, levels=[value], colors=[color], linewidths=2)
-        ax.plot(path["w_1"], path["w_2"], color="black", lw=2)
-        ax.plot(path["w_1"].iloc[0], path["w_2"].iloc[0], "k+", ms=13, mew=2.5)
-        ax.plot(row["w_1"], row["w_2"], "o", color=color, mec="black", ms=10)
-        ax.axhline(0, color="0.3", lw=0.8)
-        ax.axvline(0, color="0.3", lw=0.8)
+        row = path.loc[drawn_row(path)]
+        plot_contours(
+            contours.rename(columns={"data_loss": "value", name: "penalty_value"}),
+            ax,
+            level=row["penalty_value"],
+            minimum=(row["w_1"], row["w_2"]),
+            path=path.rename(columns={"strength": "step"}),
+            levels=[row["data_loss"], *(path["data_loss"].min() + LOSS_STEPS)],
+            color=color_of(name),
+        )
         ax.set_title(f"{name}: on an axis at {axis_shares[name]:.0%}")
-        ax.set_aspect("equal")
-        ax.grid(visible=False)
         ax.set(xlabel=f"weight of {settings.drawn[0]}", ylabel=f"weight of {settings.drawn[1]}")
         ax.label_outer()
     figure.suptitle(
-        "The least data loss (+, grey: equal loss) and the minimum with a penalty as λ grows "
-        "(black).\nDot: one of them, with the penalty's ball that reaches it. "
+        "The least data loss (ring; grey: equal loss) and the minimum with a penalty as λ grows "
+        "(black).\nStar: one of them, with the penalty's ball that reaches it. "
         "%: the share of the strengths at which one weight is zero"
     )
     return figure

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from kerasreg.plots import PENALTY_COLORS, style
+from kerasreg.plots import PENALTY_COLORS, plot_contours, style
 
 NAMES = {"l1": "L1", "l2": "L2"}
 SUBGRADIENT = "#555555"
@@ -33,26 +32,26 @@ def draw_descents(tables):
 
 def draw_landscape(ax, tables, penalty):
     """Contours of the objective, both descents, and where the minimum goes as λ grows."""
-    grid = tables["contours"].pivot(index="w_2", columns="w_1", values=penalty)
+    surface = tables["contours"].rename(columns={penalty: "value"})
     ends = tables["ends"].query("penalty == @penalty").iloc[0]
-    low = grid.to_numpy().min()
-    levels = low + np.geomspace(0.05, np.ptp(grid.to_numpy()), 10)
-    ax.contour(grid.columns, grid.index, grid, levels=levels, colors="0.75", linewidths=1)
-    minima = tables["minima"].query("penalty == @penalty")
-    ax.plot(minima["w_1"], minima["w_2"], color="black", lw=1.5, zorder=4)
+    steps = tables["steps"][tables["steps"]["penalty"] == penalty]
     looks: dict[str, dict[str, Any]] = {
         "subgradient": {"color": SUBGRADIENT, "marker": "o", "ms": 5},
         "proximal": {"color": PENALTY_COLORS[penalty], "marker": "s", "ms": 4},
     }
-    steps = tables["steps"][tables["steps"]["penalty"] == penalty]
-    for way, look in looks.items():
-        path = steps[steps["way"] == way]
-        ax.plot(path["w_1"], path["w_2"], lw=1.2, **look)
-    ax.plot(ends["exact_1"], ends["exact_2"], "*", color="gold", mec="black", ms=15, zorder=5)
-    ax.axhline(0, color="0.3", lw=0.8)
-    ax.axvline(0, color="0.3", lw=0.8)
-    ax.grid(visible=False)
-    ax.set(xlabel="w₁", ylabel="w₂", aspect="equal", ylim=(-0.6, 2.4), xlim=(-1.2, 2.4))
+    plot_contours(
+        surface,
+        ax,
+        minimum=(ends["exact_1"], ends["exact_2"]),
+        path={way: steps[steps["way"] == way] for way in looks},
+    )
+    ax.get_legend().remove()  # there is one for the whole figure
+    for line in ax.lines:
+        if look := looks.get(line.get_label()):
+            line.set(**look, lw=1.2, label="_")
+    minima = tables["minima"].query("penalty == @penalty")
+    ax.plot(minima["w_1"], minima["w_2"], color="black", lw=1.5, zorder=4)
+    ax.set(ylim=(-0.6, 2.4))
     ax.set_title(f"{NAMES[penalty]}, λ = {ends['strength']:g}: steps of Keras")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
@@ -28,7 +29,10 @@ class RegularizationMonitor(keras.callbacks.Callback):
     the monitor.
 
     Args:
-        log_dir: Folder to which the same is written for TensorBoard, or None.
+        log_dir: Folder to which the same is written for TensorBoard, or None. Run folders
+            `train` and `validation` are made in it; if there are event files of an earlier
+            `fit`, in `run-2`, `run-3`, … below it. If they cannot be written, a warning says so
+            once, and training goes on. See them with `tensorboard --logdir <folder>`.
 
     Attributes:
         curves: Table with columns `epoch` (from 1), `split`, `quantity`, `value`.
@@ -48,7 +52,7 @@ class RegularizationMonitor(keras.callbacks.Callback):
     [1, 2]
     """
 
-    def __init__(self, log_dir: str | None = None):
+    def __init__(self, log_dir: str | Path | None = None):
         super().__init__()
         self._log_dir = log_dir
         self._record = TrainingRecord()

@@ -41,6 +41,8 @@ def cross_validate(
     groups: Any = None,
     warm_start: bool = False,
     checkpoint_dir: Any = None,
+    log_dir: Any = None,
+    log_members: int = 25,
     **settings: Any,
 ) -> CrossValidation:
     """Trains a model at every strength, on every fold, for every seed, to choose a strength.
@@ -67,6 +69,9 @@ def cross_validate(
         groups: The group of each sample, for a splitter that wants them.
         warm_start: As for `train_grid`.
         checkpoint_dir: As for `train_grid`.
+        log_dir: Folder for TensorBoard's event files, written at the end, as for `train_grid`.
+        log_members: How many members are written at most, as for `train_grid`: with more
+            strengths than half of it, those of the first fold alone.
         **settings: Further arguments of `train_grid`: `sample_weight`, `initial_weights`,
             `shuffle`, `shuffle_seed`, `jit_compile`, `chunk_size`, `n_jobs`, `verbose`.
 
@@ -105,9 +110,8 @@ def cross_validate(
     if strengths is None:
         strengths = strength_grid(model, x, y, n_strengths, min_ratio, **common)
     common |= {"warm_start": warm_start}
-    grid = train_grid(
-        model, x, y, strengths=strengths, folds=pairs, checkpoint_dir=checkpoint_dir, **common
-    )
+    kept = {"checkpoint_dir": checkpoint_dir, "log_dir": log_dir, "log_members": log_members}
+    grid = train_grid(model, x, y, strengths=strengths, folds=pairs, **kept, **common)
     return CrossValidation(grid, lambda **changed: train_grid(model, x, y, **common | changed))
 
 

@@ -324,6 +324,7 @@ def keras_descent(
     # One epoch is one program: the samples repeated so often that it is many full batches.
     batches = max(n for n in range(1, min(steps, 500) + 1) if steps % n == 0)
     before = keras.config.floatx()
+    keras.config.dtype_policy()  # asked for the first time below, it would stay float64
     keras.config.set_floatx("float64")
     try:
         # Keras's dtype policy follows floatx only until someone asks for it, hence the dtypes.

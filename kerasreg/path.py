@@ -41,6 +41,8 @@ def regularization_path(
     seeds: Sequence[int] = (0,),
     warm_start: bool = False,
     checkpoint_dir: Any = None,
+    log_dir: Any = None,
+    log_members: int = 25,
     **settings: Any,
 ) -> RegularizationPath:
     """Trains a model at every strength of a path, all at once.
@@ -73,6 +75,8 @@ def regularization_path(
         warm_start: Whether each strength starts from the weights of the next smaller one, as for
             `train_grid`.
         checkpoint_dir: Folder from which a killed call goes on, as for `train_grid`.
+        log_dir: Folder for TensorBoard's event files, written at the end, as for `train_grid`.
+        log_members: How many members are written at most, as for `train_grid`.
         **settings: Further arguments of `train_grid`: `sample_weight`, `initial_weights`,
             `shuffle`, `shuffle_seed`, `jit_compile`, `chunk_size`, `n_jobs`, `verbose`.
 
@@ -115,6 +119,8 @@ def regularization_path(
         validation_data=validation_data,
         warm_start=warm_start,
         checkpoint_dir=checkpoint_dir,
+        log_dir=log_dir,
+        log_members=log_members,
         **common,
     )
     return RegularizationPath(grid)

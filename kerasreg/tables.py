@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from kerasreg.event_files import EventFiles
+from kerasreg import summaries
+from kerasreg.event_files import EventFiles, run_folder
 from kerasreg.variables import values_of
 
 if TYPE_CHECKING:
@@ -83,11 +85,14 @@ class TrainingRecord:
     of a run and after one that was interrupted.
 
     Args:
-        log_dir: Folder to which the same is written for TensorBoard, or None.
+        log_dir: Folder to which the same is written for TensorBoard, or None. If it has event
+            files of an earlier run, `run-2`, `run-3`, … below it is used; it is chosen when the
+            first epoch ends, see `kerasreg.event_files.run_folder`.
     """
 
     def __init__(self, log_dir: str | Path | None = None) -> None:
-        self._events = None if log_dir is None else EventFiles(log_dir)
+        self._log_dir = log_dir
+        self._events: EventFiles | None = None
         self._curves: list[tuple[int, str, str, float]] = []
         self._weights: list[tuple[int, str, int, int, float, float, float]] = []
         self._histograms: list[tuple[int, str, Histogram]] = []
@@ -95,11 +100,13 @@ class TrainingRecord:
     def add_curves(self, epoch: int, split: str, values: dict[str, float]) -> None:
         """Records the quantities of one epoch (from 1) and split (`train`, `validation`)."""
         self._curves.extend((epoch, split, name, value) for name, value in values.items())
-        if self._events is not None:
-            self._events.add_scalars(split, epoch, values)
+        if self._log_dir is not None:
+            entries = (summaries.scalar(name, value) for name, value in values.items())
+            self._log(self._log_dir, split, epoch, entries)
 
     def add_weights(self, epoch: int, variables: list[tuple[str, keras.Variable]]) -> None:
         """Records zeros, norms and a histogram of variables, given as `named_variables` does."""
+        entries = []
         for name, variable in variables:
             flat = np.ravel(values_of(variable))
             if flat.dtype not in (np.float32, np.float64):
@@ -110,21 +117,28 @@ class TrainingRecord:
             histogram = Histogram(flat, max_abs)
             self._weights.append((epoch, name, flat.size, n_zero, l1_norm, l2_norm, max_abs))
             self._histograms.append((epoch, name, histogram))
-            if self._events is not None:
-                scalars = {
-                    "sparsity": n_zero / max(flat.size, 1),
-                    "l1_norm": l1_norm,
-                    "l2_norm": l2_norm,
-                    "max_abs": max_abs,
-                }
-                by_variable = {f"{quantity}/{name}": scalars[quantity] for quantity in scalars}
-                self._events.add_scalars("train", epoch, by_variable)
-                self._events.add_histogram("train", epoch, name, histogram.edges_and_counts())
+            if self._log_dir is not None:
+                entries += [
+                    summaries.scalar(f"sparsity/{name}", n_zero / max(flat.size, 1)),
+                    summaries.scalar(f"l1_norm/{name}", l1_norm),
+                    summaries.scalar(f"l2_norm/{name}", l2_norm),
+                    summaries.scalar(f"max_abs/{name}", max_abs),
+                    summaries.histogram(name, histogram.edges_and_counts()),
+                ]
+        if self._log_dir is not None:
+            self._log(self._log_dir, "train", epoch, entries)
 
     def close(self) -> None:
         """Ends the event files; the tables stay."""
         if self._events is not None:
             self._events.close()
+
+    def _log(
+        self, log_dir: str | Path, split: str, epoch: int, entries: Iterable[summaries.Entry]
+    ) -> None:
+        if self._events is None:
+            self._events = EventFiles(run_folder(log_dir, claim="train"))
+        self._events.add(split, epoch, entries)
 
     @property
     def curves(self) -> pd.DataFrame:

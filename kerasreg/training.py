@@ -2,12 +2,14 @@
 
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from kerasreg.epoch import EpochPrograms
+from kerasreg.progress import progress_bar
 from kerasreg.regularizers.validation import invalid_argument, whole_number
 from kerasreg.tables import TrainingRecord
 from kerasreg.training_data import (
@@ -43,7 +45,8 @@ def train(
     jit_compile: bool | str = "auto",
     sample_weight: Any = None,
     class_weight: Mapping[int, float] | None = None,
-    log_dir: str | None = None,
+    log_dir: str | Path | None = None,
+    verbose: int | str = "auto",
 ) -> TrainingRecord:
     """Trains a Keras model, much faster than `fit`, and records what the loss is made of.
 
@@ -89,7 +92,12 @@ def train(
             sooner (0.5 s against 1 s or more) and runs slower.
         sample_weight: As for `fit`.
         class_weight: As for `fit`.
-        log_dir: Folder for TensorBoard's event files, or None.
+        log_dir: Folder for TensorBoard's event files, or None. A run folder `train`, and one
+            `validation`, is made in it; if there are event files of an earlier run, in `run-2`,
+            `run-3`, … below it. If they cannot be written, a warning says so once, and training
+            goes on. See them with `tensorboard --logdir <folder>`.
+        verbose: 1 for a progress bar with the last losses, 0 for none, "auto" for one where a
+            terminal is watching.
 
     Returns:
         A `TrainingRecord` with the tables `curves`, `weights` and `weight_histograms`.
@@ -111,6 +119,8 @@ def train(
     ['loss', 'data_loss', 'penalty', 'penalty/dense/kernel']
     """
     check_loop_settings(model, epochs, batch_size, seed, jit_compile)
+    if verbose not in (0, 1, "auto"):
+        raise invalid_argument("verbose", '0, 1 or "auto"', verbose)
     data = training_arrays_or_dataset(model, loss, x, y, sample_weight, class_weight)
     validation = validation_arrays_or_dataset(model, loss, validation_data)
     programs = _compiled_programs(model, optimizer, loss, metrics, data, batch_size, jit_compile)
@@ -118,23 +128,32 @@ def train(
     record = TrainingRecord(log_dir)
     random, variables = np.random.default_rng(seed), named_variables(model)
     try:
-        for epoch in range(1, epochs + 1):
-            order = None
-            if isinstance(data, Arrays):
-                order = np.arange(data.n_samples, dtype=np.int32)
-                if shuffle:
-                    random.shuffle(order)
-            averages, steps, finite = programs.run_epoch(data, order)
-            if not all(finite):
-                raise TrainingDiverged(programs.explain(epoch, steps, finite), record)
-            record.add_curves(epoch, "train", averages)
-            if validation is not None:
-                record.add_curves(epoch, "validation", programs.run_evaluation(validation))
-            record.add_weights(epoch, variables)
+        with progress_bar(epochs, f"training {model.name}", "epoch", verbose) as bar:
+            for epoch in range(1, epochs + 1):
+                order = None
+                if isinstance(data, Arrays):
+                    order = np.arange(data.n_samples, dtype=np.int32)
+                    if shuffle:
+                        random.shuffle(order)
+                averages, steps, finite = programs.run_epoch(data, order)
+                if not all(finite):
+                    raise TrainingDiverged(programs.explain(epoch, steps, finite), record)
+                record.add_curves(epoch, "train", averages)
+                if validation is not None:
+                    record.add_curves(epoch, "validation", programs.run_evaluation(validation))
+                record.add_weights(epoch, variables)
+                bar.set_postfix_str(loss_parts(averages))
+                bar.update()
     finally:
         record.close()
     model.optimizer.finalize_variable_values(model.trainable_variables)
     return record
+
+
+def loss_parts(values: Mapping[str, float]) -> str:
+    """The losses of one epoch, as the progress bar shows them."""
+    parts = " + ".join(f"{name} {values[name]:.4g}" for name in ("data_loss", "penalty"))
+    return f"loss {values['loss']:.4g} = {parts}"
 
 
 # Where a model keeps its programs. They refer to the model, so that a table of them here would

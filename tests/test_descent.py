@@ -308,3 +308,11 @@ def test_divergence_is_said_with_its_step():
         "The descent diverged: a weight is NaN or infinite at step 2. Try a smaller learning rate. "
         "Received: learning_rate=1e+200"
     )
+
+
+def test_keras_descent_leaves_the_default_precision():
+    # As in a process in which nobody has asked for the policy before.
+    keras.src.backend.common.global_state.set_global_attribute("dtype_policy", None)
+    keras_descent(NOTE.x, NOTE.y, None, NOTE.initial_weights, free_bias=True, steps=2)
+    assert keras.config.floatx() == "float32"
+    assert keras.layers.Dense(1).dtype_policy.name == "float32"

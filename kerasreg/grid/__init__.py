@@ -7,7 +7,8 @@ model is done to all of them in one program, batch by batch. `kerasreg.path` and
 
 A call goes this way: `call` checks and plans, `run` hands chunks of members to processes and
 keeps their checkpoints, `task` sets up what one process needs, `training` goes through epochs and
-chunks, `samples` says which rows a step sees, `stacking` is the step, and `record` the result.
+chunks, `samples` says which rows a step sees, `stacking` is the step, `record` the result, and
+`logs` shows it in TensorBoard.
 """
 
 from kerasreg.grid.call import train_grid

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,6 +13,7 @@ import numpy as np
 
 from kerasreg.folds import fold_indices
 from kerasreg.grid.elementwise import check_elementwise
+from kerasreg.grid.logs import write_logs
 from kerasreg.grid.record import GridRecord
 from kerasreg.grid.run import run_chunks
 from kerasreg.grid.task import GridTask, planned_chunks, sensible_chunk_size
@@ -51,6 +54,8 @@ def train_grid(
     n_jobs: int | None = None,
     checkpoint_dir: Any = None,
     verbose: int | str = "auto",
+    log_dir: Any = None,
+    log_members: int = 25,
 ) -> GridRecord:
     """Trains a model for every strength, fold and seed, all at once.
 
@@ -110,6 +115,14 @@ def train_grid(
         checkpoint_dir: Folder that keeps every finished epoch, or None. The same call after its
             process was killed goes on from there, and ends with the same numbers, bit for bit.
         verbose: 1 for a progress bar, 0 for none, "auto" for one where a terminal is watching.
+        log_dir: Folder for TensorBoard's event files, or None. They are written when all is
+            trained: a folder a member, such as `strength=0.01,fold=0,seed=0`, with what `train`
+            writes of one model, histograms of the last epoch only; and for the HParams page every
+            member's settings, last data loss, last metrics and zeros. Where there are event files
+            already it is `log_dir/run-2`, `run-3`, and so on.
+        log_members: How many members are written at most, an int >= 1. Strengths come first:
+            as many as that, evenly over all with the smallest and the largest; and each with
+            as many folds, then seeds, as there is room for, from the first on.
 
     Returns:
         A `GridRecord`. A member whose loss or gradient became NaN or infinite is marked
@@ -138,6 +151,9 @@ def train_grid(
     strengths = checked_strengths(strengths)
     seeds = checked_seeds(seeds)
     _check_choices(initial_weights, shuffle_seed, chunk_size, verbose)
+    whole_number("log_members", log_members, minimum=1)
+    logs = None if log_dir is None else Path(log_dir)  # what is no path raises now
+    start = time.time()
     optimizer = _optimizer(optimizer)
     check_elementwise(optimizer)
     _check_policy(model)
@@ -188,6 +204,8 @@ def train_grid(
         n_chunks=sum(map(len, groups_of_chunks)),
     )
     chunks, quantities = run_chunks(task, groups_of_chunks, jobs, checkpoint_dir, verbose)
+    if logs is not None:
+        write_logs(task, chunks, quantities, logs, int(log_members), start)
     return GridRecord(task, chunks, quantities)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from kerasreg.checkpoints import CheckpointFolder
 from kerasreg.grid.task import GridTask, Workshop, workshop_for
 from kerasreg.grid.training import Chunk, Member
+from kerasreg.progress import progress_bar
 from kerasreg.training_data import Arrays
 
 Sequences = Sequence[Sequence[Sequence[Member]]]
@@ -42,7 +42,11 @@ def run_chunks(
     if checkpoint_dir is not None:
         planned = [members for sequence in sequences for members in sequence]
         folder = CheckpointFolder(checkpoint_dir, task.description(planned))
-    with folder as held, _progress(task, sequences, verbose) as advance:
+    n_members = sum(len(members) for sequence in sequences for members in sequence)
+    counted = f"{n_members} members × {task.epochs} epochs"
+    progress = progress_bar(n_members * task.epochs, counted, "epoch", verbose)
+    with folder as held, progress as bar:
+        advance = bar.update
         if n_jobs == 1:
             done = _run_here(task, sequences, 0, held, advance)
         else:
@@ -189,24 +193,3 @@ def _sequence_elsewhere(
             _elsewhere[token] = packed.unpacked()
         folder = None if checkpoint_dir is None else CheckpointFolder.of_worker(checkpoint_dir)
         return _run_here(_elsewhere[token], [sequence], first, folder, lambda _: None)
-
-
-@contextmanager
-def _progress(
-    task: GridTask, sequences: Sequences, verbose: int | str
-) -> Iterator[Callable[[int], None]]:
-    """Counts the epochs of all members, with the seconds left."""
-    if verbose == 0:
-        yield lambda _: None
-        return
-    from tqdm import tqdm
-
-    n_members = sum(len(chunk) for sequence in sequences for chunk in sequence)
-    with tqdm(
-        total=n_members * task.epochs,
-        desc=f"{n_members} members × {task.epochs} epochs",
-        unit=" epochs",
-        file=sys.stderr,
-        disable=None if verbose == "auto" else False,  # None: shown to a terminal only
-    ) as bar:
-        yield lambda n: bar.update(n) and None

@@ -4,6 +4,7 @@ Matplotlib is used without its global state, nothing is ever shown: put the axes
 into a notebook, or save `axes.figure`.
 """
 
+from kerasreg.plots.contours import plot_contours
 from kerasreg.plots.paths import plot_cross_validation, plot_path, plot_sparsity
 from kerasreg.plots.style import LINE_COLORS, OTHER_COLORS, PENALTY_COLORS, style
 from kerasreg.plots.training import plot_curves, plot_histograms
@@ -12,6 +13,7 @@ __all__ = [
     "LINE_COLORS",
     "OTHER_COLORS",
     "PENALTY_COLORS",
+    "plot_contours",
     "plot_cross_validation",
     "plot_curves",
     "plot_histograms",

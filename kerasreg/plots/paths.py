@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasreg.plots.checks import check_columns, check_strengths
 from kerasreg.plots.style import LINE_COLORS, PENALTY_COLORS, axes_or_new
 from kerasreg.regularizers.validation import float_between, invalid_argument
 
@@ -53,16 +54,22 @@ def plot_path(
 
     Example:
 
-    >>> axes = kerasreg.plots.plot_path(path.coefficients, labels=load_diabetes().feature_names)
+    >>> data = kerasreg.datasets.diabetes()
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(1.0))
+    >>> model = keras.Sequential([keras.Input((10,)), dense])
+    >>> settings = {"optimizer": kerasreg.optimizers.ProximalSGD(0.1), "loss": "mse", "epochs": 50}
+    >>> samples = data.x_train, data.y_train
+    >>> path = kerasreg.path.regularization_path(model, *samples, n_strengths=30, **settings)
+    >>> axes = kerasreg.plots.plot_path(path.coefficients, labels=data.feature_names)
     >>> axes.get_xscale()
     'log'
 
     References:
         Efron, Hastie, Johnstone & Tibshirani, Least angle regression (2004), figure 1.
     """
-    _check_columns("coefficients", coefficients, ("strength", "variable", "index", "value"))
+    check_columns("coefficients", coefficients, ("strength", "variable", "index", "value"))
     chosen = _of_variable(coefficients, variable)
-    _check_strengths("coefficients", chosen)
+    check_strengths("coefficients", chosen)
     spread = chosen.groupby(["strength", "index"])["value"]
     middle, low, high = (
         table.unstack("index") for table in (spread.median(), spread.min(), spread.max())
@@ -140,6 +147,15 @@ def plot_sparsity(
 
     Example:
 
+    >>> data = kerasreg.datasets.wine()
+    >>> regularizer = keras.regularizers.L1(1.0)
+    >>> hidden = keras.layers.Dense(16, "relu", kernel_regularizer=regularizer)
+    >>> output = keras.layers.Dense(3, kernel_regularizer=regularizer)
+    >>> model = keras.Sequential([keras.Input((13,)), hidden, output])
+    >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    >>> settings = {"optimizer": kerasreg.optimizers.ProximalAdam(0.01), "loss": loss}
+    >>> settings |= {"strengths": np.geomspace(1e-4, 1, 20), "epochs": 30}
+    >>> path = kerasreg.path.regularization_path(model, data.x_train, data.y_train, **settings)
     >>> axes = kerasreg.plots.plot_sparsity(path.weights, selected=0.01)
     >>> axes.get_ylabel()
     'non-zero weights'
@@ -149,8 +165,8 @@ def plot_sparsity(
     if quantity not in ("share", "number"):
         raise invalid_argument("quantity", "'share' or 'number'", quantity)
     columns = ("strength", "epoch", "variable", "n_weights", "n_zero")
-    _check_columns("weights", weights, columns)
-    _check_strengths("weights", weights)
+    check_columns("weights", weights, columns)
+    check_strengths("weights", weights)
     known = list(weights["variable"].unique())
     if variables is None:
         variables = [name for name in known if not _is_bias(name)] or known
@@ -222,19 +238,28 @@ def plot_cross_validation(
 
     Example:
 
-    >>> axes = kerasreg.plots.plot_cross_validation(scores, selected={"minimum": 0.02})
+    >>> data = kerasreg.datasets.diabetes()
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(1.0))
+    >>> model = keras.Sequential([keras.Input((10,)), dense])
+    >>> settings = {"optimizer": kerasreg.optimizers.ProximalSGD(0.1), "loss": "mse", "epochs": 50}
+    >>> samples = data.x_train, data.y_train
+    >>> settings |= {"folds": 5, "n_strengths": 30}
+    >>> found = kerasreg.cross_validation.cross_validate(model, *samples, **settings)
+    >>> axes = kerasreg.plots.plot_cross_validation(
+    ...     found.scores, selected={"minimum": found.select("min")}
+    ... )
     >>> axes.get_ylabel()
     'data_loss'
 
     References:
         Hastie, Tibshirani & Friedman, The elements of statistical learning (2009), section 7.10.
     """
-    _check_columns("scores", scores, ("strength", "fold", "split", "quantity", "value"))
+    check_columns("scores", scores, ("strength", "fold", "split", "quantity", "value"))
     known = sorted(scores["quantity"].unique())
     if quantity not in known:
         raise invalid_argument("quantity", f"one of {known}", quantity)
     chosen = scores[scores["quantity"] == quantity]
-    _check_strengths("scores", chosen)
+    check_strengths("scores", chosen)
     ax = axes_or_new(ax)
     ax.set_xscale("log")
     for split, line in (("train", "--"), ("validation", "-")):
@@ -258,27 +283,6 @@ def plot_cross_validation(
     ax.legend()
     _mark_strengths(ax, selected)
     return ax
-
-
-def _check_columns(name: str, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise ValueError(
-            f"Invalid value for argument `{name}`: expected a table with the columns "
-            f"{list(columns)}. Missing: {missing}"
-        )
-
-
-def _check_strengths(name: str, table: pd.DataFrame) -> None:
-    strengths = table["strength"]
-    if table.empty:
-        raise ValueError(f"Invalid value for argument `{name}`: expected at least one row")
-    if not (np.isfinite(strengths) & (strengths > 0)).all():
-        raise ValueError(
-            f"Invalid value for argument `{name}`: expected finite strengths > 0, for their axis "
-            f"is logarithmic. Received: {strengths.min():g} among them. Pass "
-            f'{name}[{name}["strength"] > 0]'
-        )
 
 
 def _of_variable(coefficients: pd.DataFrame, variable: str | None) -> pd.DataFrame:
@@ -314,13 +318,14 @@ def _colors(n_lines: int) -> list[Any]:
 def _write_names(ax: Axes, strengths: np.ndarray, names: list[tuple[float, str, str]]) -> None:
     """Writes (height, name, colour), in ascending order, left of the strengths, none on another.
 
-    All that is placed is in data coordinates; pixels only say how much room a name takes.
+    All that is placed is in data coordinates; pixels only say how much room a name takes. The names
+    take part in no limits of the y-axis and follow them: axes that share one may still be drawn.
     """
     from matplotlib.colors import to_rgb
+    from matplotlib.lines import Line2D
     from scipy.optimize import isotonic_regression
 
-    heights = np.array([height for height, _, _ in names])
-    (bottom, top), room = ax.get_ylim(), ax.get_window_extent()
+    room = ax.get_window_extent()
     texts = [
         # Darker than the line, for letters are thin.
         ax.text(
@@ -341,20 +346,37 @@ def _write_names(ax: Axes, strengths: np.ndarray, names: list[tuple[float, str, 
     # axes, or half their width.
     shrink = min(1.0, max(0.5, min(1 / (pitch * len(names)), 0.5 / width)))
     pitch, width = shrink * pitch, shrink * width
-    # min Σ(pᵢ − heightᵢ)² with pᵢ₊₁ − pᵢ >= pitch: isotonic regression in pᵢ − i·pitch.
-    steps = pitch * np.arange(len(names))
-    places = isotonic_regression((heights - bottom) / (top - bottom) - steps).x
-    lowest, highest = pitch / 2, 1 - pitch / 2 - steps[-1]
-    places = bottom + (top - bottom) * (np.clip(places, lowest, max(lowest, highest)) + steps)
     first, last = np.log10(strengths[0]), np.log10(strengths[-1])
     leader, margin = 0.04, 0.02
     span = max(last - first, 0.1) / (1 - min(width, 0.6) - leader - 2 * margin)
-    ax.set_xlim(10 ** (last + (margin - 1) * span), 10 ** (last + margin * span))
+    sides = [10 ** (last + (margin - 1) * span), 10 ** (last + margin * span)]
+    if len(ax.get_shared_x_axes().get_siblings(ax)) > 1:
+        # Room for the other axes' names stays.
+        left, right = ax.get_xlim()
+        sides = [min(left, sides[0]), max(right, sides[1])]
+    ax.set_xlim(*sides)
     ends = 10.0 ** (first - np.array([0.2, 0.8, 1.0]) * leader * span)
-    for text, height, place, (_, _, color) in zip(texts, heights, places, names, strict=True):
-        text.set(x=ends[2], y=place, fontsize=float(text.get_fontsize()) * shrink)
-        ax.plot([*strengths[:1], *ends[:2]], [height, height, place], color=color, lw=0.7)
-    ax.set_ylim(bottom, top)
+    leaders = []
+    for text, (height, _, color) in zip(texts, names, strict=True):
+        text.set(x=ends[2], fontsize=float(text.get_fontsize()) * shrink)
+        along = [*strengths[:1], *ends[:2]]
+        line = Line2D(along, [height] * 3, color=color, lw=0.7, label="_leader")
+        ax.add_artist(line)  # unlike `plot`, it leaves the limits alone
+        leaders.append(line)
+    heights, steps = np.array([height for height, _, _ in names]), pitch * np.arange(len(names))
+
+    def place(ax: Axes) -> None:
+        bottom, top = ax.get_ylim()
+        # min Σ(pᵢ − heightᵢ)² with pᵢ₊₁ − pᵢ >= pitch: isotonic regression in pᵢ − i·pitch.
+        places = isotonic_regression((heights - bottom) / (top - bottom) - steps).x
+        lowest, highest = pitch / 2, 1 - pitch / 2 - steps[-1]
+        places = np.clip(places, lowest, max(lowest, highest)) + steps
+        for text, line, height, share in zip(texts, leaders, heights, places, strict=True):
+            text.set_y(bottom + (top - bottom) * share)
+            line.set_ydata([height, height, text.get_position()[1]])
+
+    place(ax)
+    ax.callbacks.connect("ylim_changed", place)
 
 
 def _mark_strengths(ax: Axes, selected: float | Mapping[str, float] | None) -> None:

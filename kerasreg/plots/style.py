@@ -48,8 +48,10 @@ def style() -> Iterator[None]:
 
     Example:
 
+    >>> falling = {"epoch": range(1, 51), "value": np.exp(-np.arange(50) / 10)}
+    >>> curves = pd.DataFrame({**falling, "split": "train", "quantity": "loss"})
     >>> with kerasreg.plots.style():
-    ...     axes = kerasreg.plots.plot_curves(result.curves)
+    ...     axes = kerasreg.plots.plot_curves(curves)
     """
     import matplotlib
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kerasreg.plots.checks import check_columns
 from kerasreg.plots.style import PENALTY_COLORS, axes_or_new
 from kerasreg.regularizers.validation import invalid_argument
 
@@ -29,14 +30,23 @@ def plot_curves(curves: pd.DataFrame, quantity: str = "loss", ax: Axes | None = 
         The axes.
 
     Raises:
-        ValueError: If the table has no such quantity.
+        ValueError: If the table lacks a column, or has no such quantity.
 
     Example:
 
+    >>> data = kerasreg.datasets.wine()
+    >>> hidden = keras.layers.Dense(16, "relu", kernel_regularizer=keras.regularizers.L1(0.02))
+    >>> model = keras.Sequential([keras.Input((13,)), hidden, keras.layers.Dense(3)])
+    >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    >>> held_out = data.x_validation, data.y_validation
+    >>> settings = {"optimizer": kerasreg.optimizers.ProximalAdam(0.01), "loss": loss}
+    >>> settings |= {"epochs": 40, "validation_data": held_out}
+    >>> result = kerasreg.training.train(model, data.x_train, data.y_train, **settings)
     >>> axes = kerasreg.plots.plot_curves(result.curves, "data_loss")
     >>> axes.get_ylabel()
     'data_loss'
     """
+    check_columns("curves", curves, ("epoch", "split", "quantity", "value"))
     known = sorted(curves["quantity"].unique())
     if quantity not in known:
         raise invalid_argument("quantity", f"one of {known}", quantity)
@@ -72,16 +82,25 @@ def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | N
         The axes.
 
     Raises:
-        ValueError: If the table has no such variable.
+        ValueError: If the table lacks a column, or has no such variable.
 
     Example:
 
+    >>> data = kerasreg.datasets.wine()
+    >>> hidden = keras.layers.Dense(16, "relu", kernel_regularizer=keras.regularizers.L1(0.02))
+    >>> model = keras.Sequential([keras.Input((13,)), hidden, keras.layers.Dense(3)])
+    >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    >>> settings = {"optimizer": kerasreg.optimizers.ProximalAdam(0.01), "epochs": 40}
+    >>> samples = data.x_train, data.y_train
+    >>> result = kerasreg.training.train(model, *samples, loss=loss, **settings)
     >>> axes = kerasreg.plots.plot_histograms(result.weight_histograms, "dense/kernel")
     >>> axes.get_xlabel()
     'epoch'
     """
     from matplotlib.colors import LogNorm
 
+    columns = ("epoch", "variable", "bin_left", "bin_right", "count")
+    check_columns("weight_histograms", weight_histograms, columns)
     known = sorted(weight_histograms["variable"].unique())
     if variable not in known:
         raise invalid_argument("variable", f"one of {known}", variable)
@@ -94,7 +113,7 @@ def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | N
     # A column reaches half-way to its neighbours, so that recorded epochs may lie far apart.
     between = (epochs[1:] + epochs[:-1]) / 2
     first, last = (epochs[:1], epochs[-1:])
-    columns = np.concatenate(
+    sides = np.concatenate(
         [
             2 * first - (between[:1] if len(between) else first - 0.5),
             between,
@@ -102,7 +121,7 @@ def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | N
         ]
     )
     image = ax.pcolormesh(
-        columns,
+        sides,
         edges,
         np.ma.masked_equal(shares.to_numpy(), 0.0),
         norm=LogNorm(vmin=1e-4, vmax=1.0),

@@ -728,7 +728,7 @@ def test_kerasreg_itself_is_part_of_the_source(package, tmp_path, monkeypatch):
 # One process forks for every write and rename of a run, kills the fork just before that one, looks
 # at what is there, and lets another fork go on.
 KILL_EVERYWHERE = """
-import os, shutil, signal, sys
+import os, re, shutil, signal, sys
 from pathlib import Path
 import pandas
 from experiments import report, runner, storage
@@ -740,7 +740,9 @@ def fork(function):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 def files(folder):
-    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    # The seconds that a run takes are others each time.
+    timeless = lambda content: re.sub(rb'"seconds": [0-9.]+', b"", content)
+    return {path.name: timeless(path.read_bytes()) for path in Path(folder).iterdir()}
 
 def run():
     sys.stdout = open(os.devnull, "w")
@@ -1033,3 +1035,91 @@ def test_a_finding_has_one_of_three_verdicts():
         "Invalid value for argument `verdict`: expected one of 'confirmed', 'qualified', "
         "'refuted'. Received: verdict='true'"
     )
+
+
+# What TensorBoard shows
+
+DRAWS = FAKE.replace(
+    'return Outcome({{"values": table}}, {{}})',
+    """from matplotlib.figure import Figure
+    figures = {{name: Figure() for name in ("steps", "weights")}}
+    figures["steps"].add_subplot().plot(table["seed"], table["value"])
+    return Outcome({{"values": table}}, figures)""",
+)
+
+
+def logged(folder):
+    """The pictures and texts in the event files right in a folder, by tag."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    events = EventAccumulator(str(folder), {"tensors": 0})
+    events.Reload()
+    by_tag = {tag: events.Tensors(tag) for tag in events.Tags()["tensors"]}
+    found = {"images": {}, "text": {}}
+    for tag, entries in by_tag.items():
+        (entry,) = entries
+        assert entry.step == 0
+        plugin = events.SummaryMetadata(tag).plugin_data.plugin_name
+        if plugin in found:
+            found[plugin][tag] = make_ndarray(entry.tensor_proto).reshape(-1).tolist()
+    return found
+
+
+def test_figures_and_findings_are_logged(package):
+    package.add("a", source=DRAWS)
+    assert package.run("--logs", "logs") == 0
+    (path,) = Path("logs").rglob("*.tfevents.*")
+    assert path.parent == Path("logs/a")
+    there = logged("logs/a")
+    assert sorted(there["images"]) == ["steps", "weights"]
+    for name, (width, height, png) in there["images"].items():
+        assert (width, height) == (b"704", b"528")
+        assert png == Path(f"results/a/{name}.png").read_bytes()
+    assert there["text"] == {
+        "question": [b"**How large is a?**"],
+        "description": [b"Counts up, for the tests."],
+        "C2": [b"**C2: confirmed.** It grows.\n\nHow this was decided: Confirmed if it grows."],
+    }
+    # Once more: not beside what was there.
+    assert package.run("--logs", "logs") == 0
+    assert len(list(Path("logs").rglob("*.tfevents.*"))) == 1
+    assert logged("logs/a") == there
+
+
+def test_a_claim_that_was_decided_twice(package):
+    package.add("a", source=FAKE + FAKE[FAKE.index("    yield") :].replace("It grows", "Again"))
+    assert package.run("--logs", "logs") == 0
+    (text,) = logged("logs/a")["text"]["C2"]
+    first, _, second, _ = text.decode().split("\n\n")
+    assert (first, second) == ("**C2: confirmed.** It grows.", "**C2: confirmed.** Again.")
+
+
+# What tensorboard brings along of it.
+@pytest.mark.filterwarnings("ignore:html5lib's sanitizer is deprecated:DeprecationWarning")
+def test_texts_are_shown_as_they_are():
+    from tensorboard.plugin_util import markdown_to_safe_html
+
+    text = "If |w| < 1, 2*3*4, a~b, group_lasso_2, <b> & \\n: `|w| < 1*2*3`"
+    assert markdown_to_safe_html(execution._markdown(text)) == (
+        "<p>If |w| &lt; 1, 2*3*4, a~b, group_lasso_2, &lt;b&gt; &amp; \\n: "
+        "<code>|w| &lt; 1*2*3</code></p>"
+    )
+
+
+def test_results_are_kept_where_nothing_can_be_logged(package, recwarn):
+    package.add("a", source=DRAWS)
+    Path("logs").touch()  # a file in the place of the folder
+    assert package.run("--logs", "logs") == 0
+    assert Path("results/a/steps.png").exists()
+    (warning,) = [w for w in recwarn if "logs" in str(w.message)]
+    assert "logs" in str(warning.message)
+
+
+def test_listing_needs_no_keras():
+    code = "from experiments import runner; runner.main(['--list']); import sys; "
+    code += "print('keras' in sys.modules, 'tensorboard' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[-1] == "False False", done.stderr

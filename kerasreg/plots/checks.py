@@ -1,0 +1,58 @@
+"""Checks of the tables that figures are drawn from. Every error is one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerasreg.regularizers.validation import some_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check_columns(name: str, table: Any, columns: tuple[str, ...]) -> None:
+    """Raises unless `table` is a table with a row at least and with all the columns."""
+    expected = f"Invalid value for argument `{name}`: expected a table with the columns"
+    received = getattr(table, "columns", None)
+    if received is None:
+        raise ValueError(f"{expected} {list(columns)}. Received: {type(table).__name__}")
+    missing = [column for column in columns if column not in received]
+    if missing:
+        raise ValueError(
+            f"{expected} {list(columns)}. Missing: {missing}. Received: {list(received)}"
+        )
+    if not len(table):
+        raise ValueError(f"Invalid value for argument `{name}`: expected at least one row")
+
+
+def check_strengths(name: str, table: pd.DataFrame) -> None:
+    """Raises unless the column `strength` fits a logarithmic axis."""
+    strengths = table["strength"]
+    if not (np.isfinite(strengths) & (strengths > 0)).all():
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected finite strengths > 0, for their axis "
+            f"is logarithmic. Received: {strengths.min():g} among them. Pass "
+            f'{name}[{name}["strength"] > 0]'
+        )
+
+
+def grid_of(name: str, table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The column as a grid with `w_2` as its rows and `w_1` as its columns, both ascending.
+
+    Raises:
+        ValueError: If the points are no grid of two by two at least, each of them once.
+    """
+    grid = table.groupby(["w_2", "w_1"])[column].agg(["first", "size"]).unstack("w_1")
+    n_2, n_1 = grid["size"].shape
+    if min(n_1, n_2) < 2 or n_1 * n_2 != len(table) or (grid["size"] != 1).any(axis=None):
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected one row for each point of a grid, "
+            f"every `w_1` with every `w_2`, two of each at least. Received: {len(table)} rows "
+            f"with {n_1} values of `w_1`, {some_of(grid['size'].columns)}, and {n_2} of `w_2`"
+        )
+    values = grid["first"].astype(float)
+    if not np.isfinite(values).any(axis=None):
+        raise ValueError(f"Invalid value for argument `{name}`: expected a finite `{column}`")
+    return values.where(np.isfinite(values))
