@@ -310,6 +310,7 @@ def test_divergence_is_said_with_its_step():
     )
 
 
+@pytest.mark.tensorflow
 def test_keras_descent_leaves_the_default_precision():
     # As in a process in which nobody has asked for the policy before.
     keras.src.backend.common.global_state.set_global_attribute("dtype_policy", None)
