@@ -14,7 +14,7 @@ import pandas as pd
 
 from experiments.dropout_ensemble import ensemble_rows
 from experiments.dropout_figures import draw_ensemble, draw_networks
-from experiments.dropout_findings import findings
+from experiments.dropout_findings import findings as findings
 from experiments.dropout_keras import Network, parts_of
 from experiments.dropout_measures import OneHidden
 from experiments.dropout_members import Members
@@ -24,7 +24,6 @@ from kerasreg import datasets
 QUESTION = "What does dropout do to a network, in training and at test time?"
 SYSTEMS = ("S17", "S18")
 CLAIMS = ("C27", "C28", "C29", "C38")
-__all__ = ["CLAIMS", "QUESTION", "QUICK", "SYSTEMS", "Settings", "findings", "run"]
 
 
 @dataclass(frozen=True)

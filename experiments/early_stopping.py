@@ -15,7 +15,7 @@ import pandas as pd
 
 from experiments.dropout_keras import parts_of
 from experiments.early_stopping_figures import draw_linear, draw_networks
-from experiments.early_stopping_findings import findings
+from experiments.early_stopping_findings import findings as findings
 from experiments.early_stopping_keras import fitted_by_keras, with_keras
 from experiments.early_stopping_linear import Regression
 from experiments.early_stopping_networks import choices, train_members
@@ -25,7 +25,6 @@ from kerasreg import datasets
 QUESTION = "Is early stopping a penalty, and does it pay to combine it with penalties and dropout?"
 SYSTEMS = ("S15", "S19")
 CLAIMS = ("C26", "C48")
-__all__ = ["CLAIMS", "QUESTION", "QUICK", "SYSTEMS", "Settings", "findings", "run"]
 
 
 @dataclass(frozen=True)

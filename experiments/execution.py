@@ -93,8 +93,10 @@ def _run_one(
     log_dir = None
     if options.logs:
         log_dir = options.logs / experiment.name
+        from kerasreg.event_files import FILE_NAME  # here: `--list` does without Keras
+
         # Event files of an earlier run would be drawn into the same charts.
-        for events in log_dir.rglob("events.out.tfevents.*"):
+        for events in log_dir.rglob(f"{FILE_NAME}*"):
             events.unlink()
     _start_alike()
     start = time.perf_counter()
@@ -125,7 +127,7 @@ def _run_one(
 
 def _log(log_dir: Path, files: Mapping[str, bytes]) -> None:
     """Writes the figures, what was asked and what was found for TensorBoard."""
-    from kerasreg import summaries  # here, for it imports Keras, which `--list` does without
+    from kerasreg import summaries
     from kerasreg.event_files import EventFiles
 
     about = json.loads(files[storage.FINDINGS])

@@ -22,13 +22,11 @@ from experiments.noise_columns_covering import covering
 from experiments.noise_columns_data import PROBLEMS, drawn
 from experiments.noise_columns_factors import one_more, thin, weak_factors
 from experiments.noise_columns_figures import draw_sweep
-from experiments.noise_columns_findings import findings
+from experiments.noise_columns_findings import findings as findings
 from experiments.noise_columns_fits import same_inputs, sweep
 from experiments.noise_columns_keras import in_keras
 from experiments.noise_columns_limit_figure import draw_limits
 from experiments.outcome import Outcome, no_progress
-
-__all__ = ["findings"]
 
 QUESTION = "What do columns of noise do to a regression, and what does a penalty do about it?"
 SYSTEMS = ("S6",)

@@ -20,14 +20,12 @@ from threadpoolctl import threadpool_limits
 
 from experiments.outcome import Outcome, no_progress
 from experiments.priors_figures import draw
-from experiments.priors_findings import findings
+from experiments.priors_findings import findings as findings
 from experiments.priors_gibbs import check
 from experiments.priors_keras import in_keras
 from experiments.priors_objectives import OBJECTIVES, Sample
 from experiments.priors_posterior import histograms, posteriors
 from experiments.priors_scales import scales
-
-__all__ = ["findings"]
 
 QUESTION = "Which prior is a penalty, and does one who minimizes it believe in zeros?"
 SYSTEMS = ("S7",)

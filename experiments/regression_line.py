@@ -15,10 +15,8 @@ import pandas as pd
 
 from experiments.outcome import Outcome, no_progress
 from experiments.regression_line_figures import draw
-from experiments.regression_line_findings import findings
+from experiments.regression_line_findings import findings as findings
 from experiments.regression_line_fits import by_keras, compare_known, lines, note, redrawn
-
-__all__ = ["CLAIMS", "QUESTION", "QUICK", "SYSTEMS", "Settings", "findings", "run"]
 
 QUESTION = "What does a penalty do to a line, and what to a bias that it should leave alone?"
 SYSTEMS = ("S13", "S16")

@@ -78,11 +78,8 @@ def main(argv: Sequence[str] | None = None, package: str = "experiments") -> int
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(
-            f"Interrupted. What is finished is in {options.out}; "
-            "the same command goes on from there.",
-            file=sys.stderr,
-        )
+        kept = f"What is finished is in {options.out}; the same command goes on from there."
+        print("Interrupted." if options.verify else f"Interrupted. {kept}", file=sys.stderr)
         return 130
     return 1 if failed else 0
 

@@ -20,7 +20,7 @@ from experiments.two_gaussians_ascent import ascend, in_keras, recorded_steps
 from experiments.two_gaussians_best_weights import fits_of_many, is_separable, margins
 from experiments.two_gaussians_data import clouds, tumours
 from experiments.two_gaussians_figures import draw_growth, draw_limits
-from experiments.two_gaussians_findings import findings
+from experiments.two_gaussians_findings import findings as findings
 from experiments.two_gaussians_measures import (
     curves,
     held_out_losses,
@@ -28,8 +28,6 @@ from experiments.two_gaussians_measures import (
     printed,
 )
 from experiments.two_gaussians_precision import costs_by_norm, failures
-
-__all__ = ["CLAIMS", "QUESTION", "QUICK", "SYSTEMS", "Settings", "findings", "run"]
 
 QUESTION = "What does L2 do for logistic weights that nothing else would stop?"
 SYSTEMS = ("S2",)

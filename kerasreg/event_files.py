@@ -27,7 +27,8 @@ import numpy as np
 
 from kerasreg import summaries
 
-_NAME = "events.out.tfevents."  # TensorBoard reads the files with `tfevents` in their names
+#: How the names of event files begin.
+FILE_NAME = "events.out.tfevents."  # TensorBoard reads the files with `tfevents` in their names
 _numbers = itertools.count()  # of the files of this process
 
 # One page for every run: what the loss is made of, and where its penalty and the zeros are.
@@ -59,14 +60,14 @@ def run_folder(log_dir: str | Path, claim: str = "") -> Path:
     """
     for number in itertools.count(1):
         folder = Path(log_dir) if number == 1 else Path(log_dir, f"run-{number}")
-        if any(folder.rglob(f"{_NAME}*")):
+        if any(folder.rglob(f"{FILE_NAME}*")):
             continue
         try:
             (folder / claim).mkdir(parents=True, exist_ok=True)
         except OSError:
             return folder
         try:
-            (folder / claim / f"{_NAME}0.claim").touch(exist_ok=False)
+            (folder / claim / f"{FILE_NAME}0.claim").touch(exist_ok=False)
         except FileExistsError:
             continue
         except OSError:
@@ -120,14 +121,6 @@ class EventFiles:
         except OSError as error:
             self._give_up(folder, error)
 
-    def add_scalars(self, split: str, epoch: int, values: dict[str, float]) -> None:
-        """Writes named numbers of one epoch (from 1)."""
-        self.add(split, epoch, [summaries.scalar(tag, value) for tag, value in values.items()])
-
-    def add_histogram(self, split: str, epoch: int, tag: str, edges_and_counts: np.ndarray) -> None:
-        """Writes a histogram given as rows (left edge, right edge, count)."""
-        self.add(split, epoch, [summaries.histogram(tag, edges_and_counts)])
-
     def close(self) -> None:
         """Ends the files. What is added after it goes to new ones."""
         for folder, error in _close_all(self._files):
@@ -138,7 +131,7 @@ class EventFiles:
         place.mkdir(parents=True, exist_ok=True)
         unique = f"{socket.gethostname()}.{os.getpid()}.{next(_numbers)}"
         # Without a buffer: what one call has written outlives a process that is killed.
-        return open(place / f"{_NAME}{int(time.time()):010d}.{unique}", "xb", buffering=0)
+        return open(place / f"{FILE_NAME}{int(time.time()):010d}.{unique}", "xb", buffering=0)
 
     def _give_up(self, folder: str, error: OSError) -> None:
         if self._failed:

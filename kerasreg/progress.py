@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kerasreg.regularizers.validation import invalid_argument
+
 
 class _Quiet:
     """A bar that nobody sees."""
@@ -16,6 +18,12 @@ class _Quiet:
 
     def set_postfix_str(self, text: str) -> None:
         pass
+
+
+def check_verbose(verbose: Any) -> None:
+    """Raises unless `verbose` is what `progress_bar` takes."""
+    if verbose not in (0, 1, "auto"):
+        raise invalid_argument("verbose", '0, 1 or "auto"', verbose)
 
 
 @contextmanager

@@ -106,11 +106,9 @@ class TrainingRecord:
 
     def add_weights(self, epoch: int, variables: list[tuple[str, keras.Variable]]) -> None:
         """Records zeros, norms and a histogram of variables, given as `named_variables` does."""
-        entries = []
+        entries: list[summaries.Entry] = []
         for name, variable in variables:
-            flat = np.ravel(values_of(variable))
-            if flat.dtype not in (np.float32, np.float64):
-                flat = flat.astype(np.float32)
+            flat = flat_floats(values_of(variable))
             max_abs = float(max(flat.max(initial=0.0), -flat.min(initial=0.0)))
             n_zero = flat.size - int(np.count_nonzero(flat))
             l1_norm, l2_norm = float(np.linalg.norm(flat, 1)), float(np.linalg.norm(flat))
@@ -118,13 +116,9 @@ class TrainingRecord:
             self._weights.append((epoch, name, flat.size, n_zero, l1_norm, l2_norm, max_abs))
             self._histograms.append((epoch, name, histogram))
             if self._log_dir is not None:
-                entries += [
-                    summaries.scalar(f"sparsity/{name}", n_zero / max(flat.size, 1)),
-                    summaries.scalar(f"l1_norm/{name}", l1_norm),
-                    summaries.scalar(f"l2_norm/{name}", l2_norm),
-                    summaries.scalar(f"max_abs/{name}", max_abs),
-                    summaries.histogram(name, histogram.edges_and_counts()),
-                ]
+                measured = (n_zero / max(flat.size, 1), l1_norm, l2_norm, max_abs)
+                entries += map(summaries.scalar, weight_tags(name), measured)
+                entries.append(summaries.histogram(name, histogram.edges_and_counts()))
         if self._log_dir is not None:
             self._log(self._log_dir, "train", epoch, entries)
 
@@ -177,6 +171,17 @@ class TrainingRecord:
                 for k in range(first, last + 1)
             )
         return _frame(rows, HISTOGRAM_COLUMNS)
+
+
+def flat_floats(values: np.ndarray) -> np.ndarray:
+    """The values of a variable in C order, with at least the precision of float32."""
+    flat = np.ravel(values)
+    return flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float32)
+
+
+def weight_tags(variable: str) -> list[str]:
+    """TensorBoard's tags of what is logged of a variable: its share of zeros, norms and maximum."""
+    return [f"{measure}/{variable}" for measure in ("sparsity", *WEIGHT_COLUMNS[-3:])]
 
 
 def _frame(rows: list[tuple], columns: tuple[str, ...]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerasreg.epoch import EpochPrograms
-from kerasreg.progress import progress_bar
+from kerasreg.progress import check_verbose, progress_bar
 from kerasreg.regularizers.validation import invalid_argument, whole_number
 from kerasreg.tables import TrainingRecord
 from kerasreg.training_data import (
@@ -119,8 +119,7 @@ def train(
     ['loss', 'data_loss', 'penalty', 'penalty/dense/kernel']
     """
     check_loop_settings(model, epochs, batch_size, seed, jit_compile)
-    if verbose not in (0, 1, "auto"):
-        raise invalid_argument("verbose", '0, 1 or "auto"', verbose)
+    check_verbose(verbose)
     data = training_arrays_or_dataset(model, loss, x, y, sample_weight, class_weight)
     validation = validation_arrays_or_dataset(model, loss, validation_data)
     programs = _compiled_programs(model, optimizer, loss, metrics, data, batch_size, jit_compile)

@@ -20,6 +20,10 @@ from kerasreg.event_files import EventFiles, run_folder
 tensorboard = pytest.importorskip("tensorboard")
 
 
+def add_scalars(events, split, epoch, values):
+    events.add(split, epoch, [summaries.scalar(tag, value) for tag, value in values.items()])
+
+
 def read(folder):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
@@ -61,7 +65,7 @@ def test_without_log_dir_nothing_is_written(tmp_path, monkeypatch):
 def test_an_event_is_on_the_disk_when_add_returns(tmp_path):
     events = EventFiles(tmp_path)
     for epoch in (1, 2, 3):
-        events.add_scalars("train", epoch, {"loss": 1 / epoch})
+        add_scalars(events, "train", epoch, {"loss": 1 / epoch})
         assert list(read(tmp_path / "train")["loss"]) == list(range(1, epoch + 1))
     events.close()
 
@@ -219,7 +223,7 @@ def test_a_full_disk_stops_nothing(tmp_path, monkeypatch, without_logs):
 
 def add_losses(events, epochs):
     for epoch in epochs:
-        events.add_scalars("train", epoch, {"loss": epoch})
+        add_scalars(events, "train", epoch, {"loss": epoch})
 
 
 class FullAfter:
@@ -247,7 +251,7 @@ def test_what_was_written_before_the_disk_was_full_can_be_read(tmp_path, monkeyp
     events = EventFiles(tmp_path)
     with pytest.warns(RuntimeWarning, match="No space left on device"):
         add_losses(events, range(1, 101))
-    events.add_scalars("validation", 1, {"loss": 1.0})
+    add_scalars(events, "validation", 1, {"loss": 1.0})
     events.close()
     assert [path.parent.name for path in files_below(tmp_path)] == ["train"]
     steps = list(read(tmp_path / "train")["loss"])
@@ -275,7 +279,7 @@ def test_a_full_file_system(tmp_path):
 
 def test_a_folder_that_is_removed_in_the_middle(tmp_path):
     events = EventFiles(tmp_path)
-    events.add_scalars("train", 1, {"loss": 1.0})
+    add_scalars(events, "train", 1, {"loss": 1.0})
     for path in files_below(tmp_path):
         path.unlink()
     (tmp_path / "train").rmdir()
@@ -296,20 +300,20 @@ def test_an_error_on_closing_is_a_warning(tmp_path, monkeypatch):
         EventFiles, "_opened", lambda events, folder: FailingToClose(opened(events, folder), 10**6)
     )
     events = EventFiles(tmp_path)
-    events.add_scalars("train", 1, {"loss": 1.0})
-    events.add_scalars("validation", 1, {"loss": 1.0})
+    add_scalars(events, "train", 1, {"loss": 1.0})
+    add_scalars(events, "validation", 1, {"loss": 1.0})
     with pytest.warns(RuntimeWarning, match="Input/output error") as caught:
         events.close()
     assert len(caught) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        events.add_scalars("train", 2, {"loss": 1.0})
+        add_scalars(events, "train", 2, {"loss": 1.0})
         events.close()
 
 
 def test_files_of_a_fit_that_was_interrupted_are_closed_with_it(tmp_path):
     events = EventFiles(tmp_path)
-    events.add_scalars("train", 1, {"loss": 1.0})
+    add_scalars(events, "train", 1, {"loss": 1.0})
     file = events._files["train"]
     del events
     gc.collect()

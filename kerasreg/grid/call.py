@@ -18,6 +18,7 @@ from kerasreg.grid.record import GridRecord
 from kerasreg.grid.run import run_chunks
 from kerasreg.grid.task import GridTask, planned_chunks, sensible_chunk_size
 from kerasreg.grid.training import Member
+from kerasreg.progress import check_verbose
 from kerasreg.regularizers.validation import finite_float, invalid_argument, some_of, whole_number
 from kerasreg.training import check_loop_settings
 from kerasreg.training_data import (
@@ -151,7 +152,7 @@ def train_grid(
     strengths = checked_strengths(strengths)
     seeds = checked_seeds(seeds)
     _check_choices(initial_weights, shuffle_seed, chunk_size, verbose)
-    whole_number("log_members", log_members, minimum=1)
+    log_members = whole_number("log_members", log_members, minimum=1)
     logs = None if log_dir is None else Path(log_dir)  # what is no path raises now
     start = time.time()
     optimizer = _optimizer(optimizer)
@@ -205,7 +206,7 @@ def train_grid(
     )
     chunks, quantities = run_chunks(task, groups_of_chunks, jobs, checkpoint_dir, verbose)
     if logs is not None:
-        write_logs(task, chunks, quantities, logs, int(log_members), start)
+        write_logs(task, chunks, quantities, logs, log_members, start)
     return GridRecord(task, chunks, quantities)
 
 
@@ -272,8 +273,7 @@ def _check_choices(initial_weights: Any, shuffle_seed: Any, chunk_size: Any, ver
     whole_number("shuffle_seed", shuffle_seed, minimum=0)
     if chunk_size is not None:
         whole_number("chunk_size", chunk_size, minimum=1)
-    if verbose not in (0, 1, "auto"):
-        raise invalid_argument("verbose", '0, 1 or "auto"', verbose)
+    check_verbose(verbose)
 
 
 def _optimizer(optimizer: Any) -> keras.optimizers.Optimizer:

@@ -13,8 +13,8 @@ import numpy as np
 from kerasreg import hyperparameters, summaries
 from kerasreg.event_files import EventFiles, run_folder
 from kerasreg.grid.task import GridTask
-from kerasreg.grid.training import WEIGHT_MEASURES, Chunk, Member
-from kerasreg.tables import Histogram
+from kerasreg.grid.training import Chunk, Member
+from kerasreg.tables import Histogram, flat_floats, weight_tags
 from kerasreg.variables import named_variables
 
 # Share and number of the weights with a regularizer that are zero, and that are not.
@@ -137,8 +137,8 @@ class _Logged:
         self._names = [name for name, _ in variables]
         self._sizes = np.array([max(int(np.prod(v.shape)), 1) for _, v in variables])
         self._penalized = np.array([v.regularizer is not None for _, v in variables])
-        measures = ["sparsity", *WEIGHT_MEASURES[1:]]
-        self._tags = [f"{measure}/{name}" for name in self._names for measure in measures]
+        # In the order of `WEIGHT_MEASURES`, whose zeros become their share.
+        self._tags = [tag for name in self._names for tag in weight_tags(name)]
         self._of_penalized = [ZEROS, NONZERO] if self._penalized.any() else []
 
     def of(self, chunk: Chunk, at: int) -> Iterator[tuple[str, int, list[summaries.Entry]]]:
@@ -171,9 +171,7 @@ class _Logged:
     def _histograms(self, chunk: Chunk, at: int) -> list[summaries.Entry]:
         entries = []
         for name, values in zip(self._names, chunk.values, strict=False):
-            flat = values[at].ravel()
-            if flat.dtype not in (np.float32, np.float64):
-                flat = flat.astype(np.float32)
+            flat = flat_floats(values[at])
             histogram = Histogram(flat, float(np.abs(flat).max(initial=0.0)))
             entries.append(summaries.histogram(name, histogram.edges_and_counts()))
         return entries
