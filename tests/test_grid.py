@@ -560,3 +560,5 @@ def test_numbers_of_double_precision():
         classified(mlp(last="l1"), X.astype("float64"), optimizer=plain)
     finally:
         keras.config.set_floatx("float32")
+        # Asked for the first time within this test, it has become float64, and would stay so.
+        keras.config.set_dtype_policy("float32")
