@@ -29,6 +29,7 @@ _LOADED_ON_USE = (
     "path",
     "plots",
     "strength_range",
+    "surgery",
     "tables",
     "training",
 )

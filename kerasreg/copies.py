@@ -23,7 +23,7 @@ from keras.src.random import seed_generator
 from keras.src.saving.serialization_lib import SafeModeScope
 
 from kerasreg.regularizers import scaled_regularizer
-from kerasreg.regularizers.gate import Gate
+from kerasreg.regularizers.gate import without_gate
 from kerasreg.regularizers.validation import finite_float, invalid_argument
 from kerasreg.variables import layer_paths, named_variables, values_of
 
@@ -163,13 +163,13 @@ def held_regularizers(model: keras.Model) -> Held:
 
     by_variables: list[int | None] = []
     for variable in model.variables:
-        regularizer = _without_gate(getattr(variable, "regularizer", None))
+        regularizer = without_gate(getattr(variable, "regularizer", None))
         name = f"variable '{names.get(id(variable), variable.path)}'"
         by_variables.append(None if regularizer is None else number(regularizer, name))
     by_layers = []
     for at, layer in enumerate(model._flatten_layers()):
         for attribute, value in vars(layer).items():
-            value = _without_gate(value)
+            value = without_gate(value)
             # A plain function is known for a regularizer by the variable that it regularizes.
             if isinstance(value, keras.Regularizer) or id(value) in numbers:
                 name = f"layer '{paths.get(id(layer), layer.name)}' ({attribute})"
@@ -184,10 +184,6 @@ def put_regularizers(model: keras.Model, held: Held, regularizers: list[Any]) ->
     for variable, own in zip(model.variables, held.by_variables, strict=True):
         if own is not None or getattr(variable, "regularizer", None) is not None:
             variable.regularizer = None if own is None else regularizers[own]
-
-
-def _without_gate(regularizer: Any) -> Any:
-    return regularizer.regularizer if isinstance(regularizer, Gate) else regularizer
 
 
 def _scaled(regularizer: Any, name: str, strength: float) -> Any:

@@ -67,6 +67,20 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
             name="strength_scale",
         )
 
+    def find_penalties(self) -> None:
+        """Asks the variables for their regularizers anew, after some were changed.
+
+        The state of the optimizer stays. Programs that were compiled with the old penalties, as
+        `model.train_function` is, have to be made again.
+
+        Raises:
+            TypeError: For a regularizer without a prox, naming its variable.
+        """
+        if self.built:
+            self._gates = self._gates_before(self._trainable_variables)
+            self._in_gradient = [False] * len(self._gates)
+            self._compiled_updates.clear()
+
     def apply(self, grads: Sequence[Any], trainable_variables: Any = None) -> None:
         """Does one step: the gradients move the weights, the prox of each penalty follows.
 
@@ -156,7 +170,8 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
         if getattr(variable, "regularizer", None) is not gate:
             raise RuntimeError(
                 f"The regularizer of the variable '{variable.path}' was changed after "
-                f"{type(self).__name__} was built. Compile the model with a new optimizer"
+                f"{type(self).__name__} was built. Call `optimizer.find_penalties()`, and compile "
+                "anew what was compiled; `kerasreg.surgery.regularize` does both"
             )
         if gate is None:
             return False
@@ -220,6 +235,13 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
         import tensorflow as tf
 
         return isinstance(gradient, tf.Tensor) and n_replicas() == 1
+
+
+def proximal_optimizer_of(model: keras.Model) -> ProximalOptimizer | None:
+    """The proximal optimizer of a compiled model, also inside one that scales the loss."""
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return optimizer if isinstance(optimizer, ProximalOptimizer) else None
 
 
 def _unknown(why: str) -> str:

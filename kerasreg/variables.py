@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from kerasreg.regularizers import Penalty, as_penalty
 
 
-def layer_paths(model: keras.Model) -> dict[int, str]:
+def layer_paths(model: keras.Model, *, counted_anew: bool = True) -> dict[int, str]:
     """Paths of all layers below a model, by `id(layer)`, in the order of the layer tree.
 
     A path joins the names on the way from the model, which itself is left out:
@@ -19,13 +19,17 @@ def layer_paths(model: keras.Model) -> dict[int, str]:
     gives to layers without a name depend on what was built before in the process; they are
     counted anew here, from the start of each model: `dense`, `dense_1`. Where that would give
     one layer the name of another, as for layers that were named `dense_1` and `dense_2` by hand,
-    all names at that place stay as they are.
+    all names at that place stay as they are. With `counted_anew=False` the names are those that
+    `model.summary()` shows.
     """
     paths: dict[int, str] = {}
 
     def walk(parent: keras.layers.Layer, prefix: str) -> None:
         children = list(parent._flatten_layers(include_self=False, recursive=False))
-        for name, child in zip(_sibling_names(children), children, strict=True):
+        names = [child.name for child in children]
+        if counted_anew:
+            names = _sibling_names(children)
+        for name, child in zip(names, children, strict=True):
             if id(child) not in paths:  # a shared layer keeps the first path that leads to it
                 paths[id(child)] = prefix + name
                 walk(child, f"{prefix}{name}/")
@@ -42,24 +46,47 @@ def named_variables(model: keras.Model) -> list[tuple[str, keras.Variable]]:
     Raises:
         ValueError: If the model is not built, so that it has no variables yet.
     """
+    names = {id(owned.variable): owned.name for owned in owned_variables(model)}
+    return [
+        (names.get(id(variable), variable.path), variable) for variable in model.trainable_variables
+    ]
+
+
+class OwnedVariable(NamedTuple):
+    """A variable, its name like `dense/kernel`, and the layer (or model) that holds it."""
+
+    name: str
+    variable: keras.Variable
+    layer: keras.layers.Layer
+    # Made to be trained, which a frozen kernel is and the mean of batch normalization is not.
+    is_weight: bool
+
+
+def owned_variables(model: keras.Model) -> list[OwnedVariable]:
+    """All variables of a model, each once, in the order of the layer tree.
+
+    Raises:
+        ValueError: If the model is not built, so that it has no variables yet.
+    """
     if not model.built:
         raise ValueError(
             f"The model '{model.name}' is not built, so it has no variables yet. Build it with "
             "`model.build(input_shape)`, or call it on a batch of data"
         )
     owner_paths = layer_paths(model)
-    names: dict[int, str] = {}
+    owned: dict[int, OwnedVariable] = {}
     taken: Counter[str] = Counter()
     for layer in model._flatten_layers():
         path = owner_paths.get(id(layer))
-        for variable in [*layer._trainable_variables, *layer._non_trainable_variables]:
+        n_weights = len(layer._trainable_variables)
+        variables = [*layer._trainable_variables, *layer._non_trainable_variables]
+        for at, variable in enumerate(variables):
             name = f"{path}/{variable.name}" if path else variable.name
             taken[name] += 1
-            if id(variable) not in names:
-                names[id(variable)] = name if taken[name] == 1 else f"{name}_{taken[name] - 1}"
-    return [
-        (names.get(id(variable), variable.path), variable) for variable in model.trainable_variables
-    ]
+            if id(variable) not in owned:
+                name = name if taken[name] == 1 else f"{name}_{taken[name] - 1}"
+                owned[id(variable)] = OwnedVariable(name, variable, layer, at < n_weights)
+    return list(owned.values())
 
 
 def values_of(variable: keras.Variable) -> np.ndarray:

@@ -1019,7 +1019,8 @@ def test_regularizer_that_was_changed_later_is_refused(before, after):
         custom_loop(model, optimizer)
     assert str(caught.value) == (
         "The regularizer of the variable 'sequential/dense/kernel' was changed after ProximalSGD "
-        "was built. Compile the model with a new optimizer"
+        "was built. Call `optimizer.find_penalties()`, and compile anew what was compiled; "
+        "`kerasreg.surgery.regularize` does both"
     )
 
 

@@ -58,6 +58,11 @@ class Gate(keras.Regularizer):
         return self.regularizer.get_config()
 
 
+def without_gate(regularizer: Any) -> Any:
+    """The regularizer itself, where a proximal optimizer has set a gate before it."""
+    return regularizer.regularizer if isinstance(regularizer, Gate) else regularizer
+
+
 @cache
 def _passing() -> Callable[[Any, Callable[[], None]], Any]:
     """The function (value, mark) → value whose backward rule calls `mark`."""

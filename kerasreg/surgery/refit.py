@@ -1,0 +1,182 @@
+"""The relaxed lasso: train on without the penalties, while zeros stay zero."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasreg.copies import held_regularizers, put_regularizers
+from kerasreg.gradients import checked_model
+from kerasreg.regularizers import scaled_regularizer
+from kerasreg.regularizers.validation import finite_float, invalid_argument
+from kerasreg.surgery.places import places
+from kerasreg.surgery.regularize import forget_programs
+from kerasreg.variables import values_of
+
+
+def refit_support(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    relaxation: float = 0.0,
+    optimizer: str | keras.optimizers.Optimizer | None = None,
+    **fit_arguments: Any,
+) -> keras.callbacks.History:
+    """Trains a sparse model on without its penalties; weights that are zero stay zero.
+
+    L1 chooses weights and shrinks those that it chose. The second fit, on the support
+    S = {i : wᵢ ≠ 0} that the first one has found, has no shrinkage:
+
+        minimize data_loss(w) + relaxation·penalties(w)  over w with wᵢ = 0 for i outside S.
+
+    All regularizers of the model are multiplied by `relaxation`, those of activities too; the
+    strength λ of MCP, SCAD and the like is. Afterwards they are what they were, as are the
+    optimizer of `compile` and its state: only weights have changed.
+
+    Zeros are held in every weight that has a regularizer, and in every kernel (an array with two
+    axes or more). Biases and scales without a regularizer are free.
+
+    Args:
+        model: A compiled Keras model with exact zeros, as a proximal optimizer leaves them.
+        x: As for `model.fit`.
+        y: As for `model.fit`.
+        relaxation: What is left of the penalties, from 0 (none) to 1 (all).
+        optimizer: For this training; by default a new one with the settings of the model's.
+        **fit_arguments: Passed on to `model.fit`: `epochs`, `batch_size`, `callbacks`, ….
+
+    Returns:
+        What `model.fit` returns.
+
+    Raises:
+        ValueError: If the model is not compiled, has no exact zeros, or `relaxation` is not
+            between 0 and 1.
+        TypeError: If `relaxation` is not 0 and there is a regularizer of unknown kind.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
+    >>> model.set_weights([np.array([[0.0], [0.5]])])
+    >>> model.compile(keras.optimizers.SGD(0.5), "mse")
+    >>> x = np.array([[1.0, 1.0], [1.0, -1.0]])
+    >>> history = refit_support(model, x, x.sum(axis=1), epochs=20, verbose=0)
+    >>> model.get_weights()[0].ravel().round(3).tolist()
+    [0.0, 1.0]
+
+    References:
+        Meinshausen, Relaxed Lasso (2007), eq. 4, with φ = relaxation.
+    """
+    checked_model(model)
+    relaxation = finite_float("relaxation", relaxation, minimum=0, maximum=1)
+    if getattr(model, "optimizer", None) is None:
+        raise ValueError(
+            f"The model '{model.name}' is not compiled, so its loss is not known. Compile it: "
+            '`model.compile("adam", loss)`'
+        )
+    fresh = _fresh(model.optimizer if optimizer is None else optimizer)
+    with fixed_support(model), _relaxed(model, relaxation), _trained_by(model, fresh):
+        return model.fit(x, y, **fit_arguments)
+
+
+@contextmanager
+def fixed_support(model: keras.Model) -> Iterator[None]:
+    """Within it, weights that are zero stay zero, whatever trains the model.
+
+    The zeros are held by a constraint on the variable, which `fit`, `kerasreg.training.train` and
+    every loop that calls `optimizer.apply` obey; a constraint that is there already comes before
+    it. Which weights are held: see `refit_support`.
+
+    Args:
+        model: A built Keras model with exact zeros.
+
+    Raises:
+        ValueError: If there are none.
+
+    Example:
+
+    >>> with kerasreg.surgery.fixed_support(model):
+    ...     history = model.fit(x, y, verbose=0)
+    """
+    held = []
+    for place in places(model):
+        variable = place.variable
+        if variable.trainable and (variable.regularizer is not None or len(variable.shape) >= 2):
+            is_zero = values_of(variable) == 0
+            if is_zero.any():
+                held.append((variable, variable.constraint, is_zero))
+    if not held:
+        raise ValueError(
+            f"The model '{model.name}' has no exact zeros, so there is no support to hold. "
+            "Regularizers give zeros with a proximal optimizer: "
+            "`model.compile(kerasreg.optimizers.ProximalAdam(1e-3), loss)`"
+        )
+    try:
+        for variable, constraint, is_zero in held:
+            variable.constraint = _zero_where(is_zero, constraint)
+        forget_programs(model)
+        yield
+        for variable, _, is_zero in held:
+            # An optimizer with `use_ema` averages before it asks for the constraint.
+            variable.assign(np.where(is_zero, 0, values_of(variable)))
+    finally:
+        for variable, constraint, _ in held:
+            variable.constraint = constraint
+        forget_programs(model)
+
+
+def _zero_where(is_zero: np.ndarray, constraint: Callable[[Any], Any] | None) -> Callable:
+    mask = ops.convert_to_tensor(is_zero)
+
+    def constrained(w: Any) -> Any:
+        w = ops.convert_to_tensor(w if constraint is None else constraint(w))
+        return ops.where(mask, ops.cast(0, w.dtype), w)
+
+    return constrained
+
+
+@contextmanager
+def _relaxed(model: keras.Model, relaxation: float) -> Iterator[None]:
+    """Within it, all strengths are multiplied; 0 takes the regularizers away."""
+    held = held_regularizers(model)
+    if relaxation == 0:
+        scaled: list[Any] = [None] * len(held.regularizers)
+    else:
+        scaled = [scaled_regularizer(each, relaxation) for each, _ in held.regularizers]
+    # The gates of a proximal optimizer among them, which it looks for when it goes on.
+    before = [(variable, getattr(variable, "regularizer", None)) for variable in model.variables]
+    try:
+        put_regularizers(model, held, scaled)
+        yield
+    finally:
+        put_regularizers(model, held, [regularizer for regularizer, _ in held.regularizers])
+        for variable, regularizer in before:
+            if regularizer is not None:
+                variable.regularizer = regularizer
+        forget_programs(model)
+
+
+def _fresh(optimizer: Any) -> keras.optimizers.Optimizer:
+    if isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built:
+        return optimizer
+    try:
+        if isinstance(optimizer, keras.optimizers.Optimizer):
+            return type(optimizer).from_config(optimizer.get_config())
+        return keras.optimizers.get(optimizer)
+    except (ValueError, TypeError):
+        raise invalid_argument(
+            "optimizer", "the name or an instance of a Keras optimizer", optimizer
+        ) from None
+
+
+@contextmanager
+def _trained_by(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    before = model.optimizer
+    try:
+        model.optimizer = optimizer
+        yield
+    finally:
+        model.optimizer = before
+        forget_programs(model)
