@@ -75,14 +75,9 @@ class DataGradient:
         Returns:
             One array a variable, of its shape, float32 (float64 for float64 variables).
         """
-        if weights is None:
-            weights = [values_of(variable) for variable in self._variables]
         # Sums over many batches would lose digits in float32.
         totals = [np.zeros(tuple(variable.shape)) for variable in self._variables]
-        values = [
-            as_tensor(np.asarray(value), dtype=variable.dtype)
-            for value, variable in zip(weights, self._variables, strict=True)
-        ]
+        values = self._tensors(weights)
         for n_samples, batch in self._batches():
             for total, gradient in zip(totals, self._gradient(values, *batch), strict=True):
                 gradient = ops.convert_to_numpy(ops.cast(gradient, _at_least_float32(gradient)))
@@ -90,6 +85,22 @@ class DataGradient:
         return [
             total.astype(_at_least_float32(variable))
             for total, variable in zip(totals, self._variables, strict=True)
+        ]
+
+    def value(self, weights: Sequence[np.ndarray] | None = None) -> float:
+        """The data loss itself; `weights` as for the gradient."""
+        values = self._tensors(weights)
+        return sum(
+            float(ops.convert_to_numpy(self._loss(values, *batch))) * (n_samples / self._n_samples)
+            for n_samples, batch in self._batches()
+        )
+
+    def _tensors(self, weights: Sequence[np.ndarray] | None) -> list[Any]:
+        if weights is None:
+            weights = [values_of(variable) for variable in self._variables]
+        return [
+            as_tensor(np.asarray(value), dtype=variable.dtype)
+            for value, variable in zip(weights, self._variables, strict=True)
         ]
 
     def _batches(self) -> Iterator[tuple[int, Any]]:
