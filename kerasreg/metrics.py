@@ -1,13 +1,11 @@
 """What a loss is made of: data loss and penalties, as a Keras metric."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import keras
 from keras import ops, tree
 
-from kerasreg.replicas import n_replicas
 from kerasreg.variables import layer_paths, named_variables, values_of
 
 # The name under which a loss is listed that the model itself adds with `add_loss`.
@@ -31,23 +29,24 @@ class PenaltyNames:
         self._layers = [
             (paths.get(id(layer), MODEL_LOSS), layer) for layer in model._flatten_layers()
         ]
-        self._regularized = [
+        # The names of the weight regularizers, in the order of their entries.
+        self.of_weights = [
             name for name, variable in named_variables(model) if variable.regularizer is not None
         ]
         # A layer may add a loss in any call, so that each has a place.
-        self.all = tuple(dict.fromkeys([*self._regularized, *(name for name, _ in self._layers)]))
+        self.all = tuple(dict.fromkeys([*self.of_weights, *(name for name, _ in self._layers)]))
 
     def of(self, losses: list[Any]) -> list[str]:
         """One name for each entry of `losses`, which is what `model.losses` returned."""
-        weight_names = iter(self._regularized)
+        weight_names = iter(self.of_weights)
         names = []
         for loss in losses:
-            owner = next((name for name, layer in self._layers if _added(layer, loss)), None)
+            owner = next((name for name, layer in self._layers if added_by(layer, loss)), None)
             names.append(owner or next(weight_names, MODEL_LOSS))
         return names
 
 
-def _added(layer: keras.layers.Layer, loss: Any) -> bool:
+def added_by(layer: keras.layers.Layer, loss: Any) -> bool:
     """Whether the layer's `add_loss` made this tensor (in a stateless call Keras keeps ids)."""
     return any(loss is own for own in layer._losses) or id(loss) in layer._loss_ids
 
@@ -127,103 +126,3 @@ def by_quantity(parts: Sequence[Any], names: Sequence[str], used: Container[str]
 def batch_size_of(data: Any) -> Any:
     """Number of samples in a batch, from the first array of a possibly nested input."""
     return ops.shape(next(leaf for leaf in tree.flatten(data) if leaf is not None))[0]
-
-
-class LossHook:
-    """Makes a model's own training add the parts of its loss to a metric, in the compiled step.
-
-    While it is in place the model's `compute_loss` is wrapped, and one metric more is among the
-    model's. The loss that is returned is the one of `compute_loss`, to the bit. The data loss is
-    what the compiled loss functions returned in it, not loss − penalty, which has no digits left
-    when the penalty dominates; only a `compute_loss` of the user's own that calls none of them
-    leaves nothing but the difference.
-
-    Args:
-        model: A compiled Keras model. If it is not built yet, its first step builds it.
-    """
-
-    def __init__(self, model: keras.Model):
-        self.model = model
-        self.decomposition: LossDecomposition | None = None
-        self._compute_loss = model.compute_loss
-        if model.built:
-            self._add_metric()
-        model.compute_loss = self._compute_and_add
-        # Steps that were compiled before do not know of the hook. They are put back with it gone.
-        self._programs_before = model.train_function, model.test_function
-        model.make_train_function(force=True)
-        model.make_test_function(force=True)
-        self._programs = model.train_function, model.test_function
-
-    def remove(self) -> None:
-        """Leaves the model as it was."""
-        vars(self.model).pop("compute_loss", None)
-        if self.decomposition is not None:
-            self.model._metrics.remove(self.decomposition)
-        # Not if the model was compiled anew since, which has made them worthless.
-        if (self.model.train_function, self.model.test_function) == self._programs:
-            self.model.train_function, self.model.test_function = self._programs_before
-
-    def averages(self) -> dict[str, float]:
-        """Means over the batches since the metrics were last reset."""
-        return {} if self.decomposition is None else self.decomposition.averages()
-
-    def _add_metric(self) -> LossDecomposition:
-        self._names = PenaltyNames(self.model)
-        strategy = getattr(self.model, "distribute_strategy", None)
-        with nullcontext() if strategy is None else strategy.scope():
-            self.decomposition = LossDecomposition(self._names.all)
-        self.model._metrics.append(self.decomposition)
-        return self.decomposition
-
-    def _compute_and_add(self, *args: Any, **kwargs: Any) -> Any:
-        model = self.model
-        # The forward pass of the first step has built a model that was not built before.
-        decomposition = self.decomposition or self._add_metric()
-        losses = model.losses
-        with _recorded(model._compile_loss) as data_losses, _given_losses(model, losses):
-            loss = self._compute_loss(*args, **kwargs)
-        penalties = [ops.sum(penalty) for penalty in losses]
-        # Under `tf.distribute` each replica's loss is divided by the number of replicas.
-        loss_of_batch = n_replicas() * loss
-        if data_losses:
-            data_loss = n_replicas() * sum(data_losses)
-        else:
-            data_loss = loss_of_batch - sum(penalties)
-        x, _, y_pred, *_ = (*args, None, None, None)
-        inputs = kwargs.get("x", x)
-        inputs = kwargs.get("y_pred", y_pred) if inputs is None else inputs
-        named = zip(self._names.of(losses), penalties, strict=True)
-        decomposition.update_state(loss_of_batch, data_loss, named, batch_size_of(inputs))
-        return loss
-
-
-@contextmanager
-def _recorded(compile_loss: Any) -> Iterator[list[Any]]:
-    """Collects what the compiled loss returns while the context is open."""
-    values: list[Any] = []
-    if compile_loss is None:
-        yield values
-        return
-    original = compile_loss.call
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        values.append(original(*args, **kwargs))
-        return values[-1]
-
-    compile_loss.call = call
-    try:
-        yield values
-    finally:
-        del compile_loss.call
-
-
-@contextmanager
-def _given_losses(model: keras.Model, losses: list[Any]) -> Iterator[None]:
-    """Lets `model.losses` return what was computed already, instead of computing it again."""
-    before = model._losses_override
-    model._losses_override = losses
-    try:
-        yield
-    finally:
-        model._losses_override = before

@@ -67,6 +67,12 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
             name="strength_scale",
         )
 
+    def load_own_variables(self, store: Any) -> None:
+        """Sets the state, but for `strength_scale`: a schedule that goes on sets its own."""
+        super().load_own_variables(store)
+        if self.built:
+            self.strength_scale.assign(1.0)
+
     def find_penalties(self) -> None:
         """Asks the variables for their regularizers anew, after some were changed.
 

@@ -1,0 +1,368 @@
+"""The hook in a model's own training: parts of the loss are recorded, strengths are scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasreg.metrics import LossDecomposition, PenaltyNames, added_by, batch_size_of
+from kerasreg.optimizers import proximal_optimizer_of
+from kerasreg.regularizers import as_penalty
+from kerasreg.regularizers.gate import Gate
+from kerasreg.replicas import n_replicas
+
+
+class StrengthScale(keras.metrics.Metric):
+    """The number by which the strengths of all regularizers of a model are multiplied.
+
+    Among the model's metrics it is an input of the compiled step on every backend: it changes
+    without a new trace. `result()` is empty and `reset_state()` does nothing, so that logs and
+    `evaluate()` do not see it.
+    """
+
+    def __init__(self, name: str = "strength_scale"):
+        super().__init__(name=name)
+        self.scale = self.add_variable(
+            shape=(), initializer="ones", aggregation="only_first_replica", name="scale"
+        )
+
+    def update_state(self) -> None:
+        """A batch changes nothing."""
+
+    def reset_state(self) -> None:
+        """An epoch changes nothing."""
+
+    def result(self) -> dict[str, Any]:
+        return {}
+
+
+class LossHook:
+    """What callbacks have changed in a model for the time of one `fit`: one hook for all of them.
+
+    While it is in place the model's `compute_loss` is wrapped, and silent metrics are among the
+    model's. With `record_parts` the compiled step adds the parts of its loss to one of them.
+    With `schedule_strengths` another holds a scale s, and every penalty P(w, λ) of a weight is
+    P(w, s·λ), computed anew from the weight; penalties of activities are multiplied.
+
+    The loss that is returned is the one of `compute_loss`, to the bit. The data loss is what the
+    compiled loss functions returned in it, not loss − penalty, which has no digits left when the
+    penalty dominates; only a `compute_loss` of the user's own that calls none of them leaves
+    nothing but the difference.
+
+    Args:
+        model: A compiled Keras model. If it is not built yet, its first step builds it.
+        fit: Any object that is the same for all callbacks of one `fit`, and for no other.
+    """
+
+    def __init__(self, model: keras.Model, fit: Any):
+        self.model = model
+        self.decomposition: LossDecomposition | None = None
+        self.was_called = False
+        self._fit = fit
+        self._users: list[keras.callbacks.Callback] = []
+        self._records = False
+        self._metrics: list[keras.metrics.Metric] = []
+        self._scale: StrengthScale | None = None
+        self._value = 1.0
+        # Steps that were compiled before do not know of the hook. They are put back with it gone.
+        self._programs_before = model.train_function, model.test_function
+        wrappers = {
+            "compute_loss": self._compute_loss,
+            "make_train_function": self._make_train_function,
+            "make_test_function": self._make_test_function,
+        }
+        self._own_before = {name: vars(model)[name] for name in wrappers if name in vars(model)}
+        self._original = {name: getattr(model, name) for name in wrappers}
+        for name, wrapper in wrappers.items():
+            setattr(model, name, wrapper)
+        self._original["make_train_function"](force=True)
+        self._original["make_test_function"](force=True)
+        self._programs = model.train_function, model.test_function
+        self._forget_loss_ids()
+
+    @classmethod
+    def joined_by(cls, callback: keras.callbacks.Callback) -> LossHook:
+        """The hook of the callback's model, put in place if it is the first to join.
+
+        Called on_train_begin. A hook that an interrupted `fit` has left is removed first.
+        """
+        # Keras gives the callbacks of one `fit` one and the same dictionary.
+        model, fit = callback.model, callback.params
+        hook = getattr(vars(model).get("compute_loss"), "__self__", None)
+        if isinstance(hook, LossHook) and (hook._fit is not fit or callback in hook._users):
+            hook.remove()
+            hook = None
+        if not isinstance(hook, LossHook):
+            hook = cls(model, fit)
+        hook._users.append(callback)
+        return hook
+
+    def leave(self, callback: keras.callbacks.Callback) -> None:
+        """Takes a callback from the users; the last one leaves the model as it was."""
+        if callback in self._users:
+            self._users.remove(callback)
+            if not self._users:
+                self.remove()
+
+    def remove(self) -> None:
+        """Leaves the model as it was."""
+        self.end_schedule()
+        self._users.clear()
+        for name in self._original:
+            vars(self.model).pop(name, None)
+        vars(self.model).update(self._own_before)
+        for metric in self._metrics:
+            self.model._metrics.remove(metric)
+        # Not if the model was compiled anew since, which has made them worthless.
+        if (self.model.train_function, self.model.test_function) == self._programs:
+            self.model.train_function, self.model.test_function = self._programs_before
+
+    def record_parts(self) -> None:
+        """From now on the parts of the loss are added up."""
+        self._records = True
+        if self.model.built:
+            self._add_decomposition()
+
+    def averages(self) -> dict[str, float]:
+        """Means over the batches since the metrics were last reset."""
+        return {} if self.decomposition is None else self.decomposition.averages()
+
+    @property
+    def strength_scale(self) -> float | None:
+        """The scale that is in force, None without a schedule."""
+        return None if self._scale is None else self._value
+
+    def schedule_strengths(self) -> None:
+        """From now on the strengths are multiplied by a scale, which is 1 until it is set.
+
+        Raises:
+            ValueError: If they are already.
+        """
+        if self._scale is not None:
+            raise ValueError(
+                "Expected one StrengthSchedule in the callbacks of a fit. Received two: multiply "
+                "their schedules, `StrengthSchedule(lambda epoch: first(epoch) * second(epoch))`"
+            )
+        with self._scope():
+            self._scale = StrengthScale()
+            if self.model.built:
+                self._build_proximal_optimizer()
+        self._add_metric(self._scale)
+        # The gradients of this fit hold no penalty that a proximal optimizer would take out.
+        self._proximal = proximal_optimizer_of(self.model)
+        gates = [v.regularizer for v in self.model.trainable_variables] if self._proximal else []
+        self._gates = [(gate, gate.was_marked) for gate in gates if isinstance(gate, Gate)]
+        for gate, _ in self._gates:
+            gate.forget()
+        self.assign_scale(1.0)
+
+    def end_schedule(self) -> None:
+        """Strengths are again what they were, to the proximal optimizer too."""
+        if self._scale is None:
+            return
+        self.assign_scale(1.0)
+        if proximal_optimizer_of(self.model) is self._proximal:
+            for gate, was_marked in self._gates:
+                gate.was_marked = was_marked
+        self._gates = []
+
+    def set_scale(self, value: float) -> None:
+        """Multiplies the strengths by `value` from the next batch on."""
+        if value != self._value:
+            self.assign_scale(value)
+
+    def assign_scale(self, value: float) -> None:
+        """As `set_scale`, also where it is the value that was set last."""
+        if self._scale is None:
+            return
+        if keras.backend.backend() == "jax":
+            # In an epoch the state is not in the variables; synchronized, it is read anew.
+            self.model.jax_state_sync()
+        self._value = value
+        self._scale.scale.assign(value)
+        optimizer = proximal_optimizer_of(self.model)
+        if optimizer is not None and optimizer.built:
+            optimizer.strength_scale.assign(value)
+
+    def _make_train_function(self, force: bool = False) -> Any:
+        self._nothing_is_in_force()
+        return self._original["make_train_function"](force)
+
+    def _make_test_function(self, force: bool = False) -> Any:
+        self._nothing_is_in_force()
+        return self._original["make_test_function"](force)
+
+    def _nothing_is_in_force(self) -> None:
+        """A fit that was interrupted has left a scale: who trains or evaluates next has none.
+
+        The callback of a fit that goes on sets its own again, on_test_begin.
+        """
+        self.set_scale(1.0)
+
+    def _scope(self) -> Any:
+        strategy = getattr(self.model, "distribute_strategy", None)
+        return nullcontext() if strategy is None else strategy.scope()
+
+    def _add_metric(self, metric: keras.metrics.Metric) -> None:
+        self._metrics.append(metric)
+        self.model._metrics.append(metric)
+
+    def _add_decomposition(self) -> LossDecomposition:
+        if self.decomposition is None:
+            self._names = PenaltyNames(self.model)
+            with self._scope():
+                self.decomposition = LossDecomposition(self._names.all)
+            self._add_metric(self.decomposition)
+        return self.decomposition
+
+    def _build_proximal_optimizer(self) -> None:
+        # Built within its first step, it would expect gradients that hold the penalties.
+        optimizer = proximal_optimizer_of(self.model)
+        if optimizer is not None and not optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+            optimizer.strength_scale.assign(self._value)
+
+    def _compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        model, original = self.model, self._original["compute_loss"]
+        self.was_called = True
+        if self._scale is None:
+            losses = added = model.losses
+        else:
+            added = self._added_losses()
+            losses = self._scaled_losses(added, self._scale.scale)
+        with _recorded(model._compile_loss) as data_losses, _given_losses(model, losses):
+            loss = original(*args, **kwargs)
+        if self._records:
+            self._record(loss, data_losses, losses, added, args, kwargs)
+        self._forget_loss_ids()
+        return loss
+
+    def _record(
+        self,
+        loss: Any,
+        data_losses: list[Any],
+        losses: list[Any],
+        added: list[Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """Adds the parts of a batch's loss to the metric."""
+        # The forward pass of the first step has built a model that was not built before.
+        decomposition = self._add_decomposition()
+        penalties = [ops.sum(penalty) for penalty in losses]
+        # Under `tf.distribute` each replica's loss is divided by the number of replicas.
+        loss_of_batch = n_replicas() * loss
+        if data_losses:
+            data_loss = n_replicas() * sum(data_losses)
+        else:
+            data_loss = loss_of_batch - sum(penalties)
+        x, _, y_pred, *_ = (*args, None, None, None)
+        inputs = kwargs.get("x", x)
+        inputs = kwargs.get("y_pred", y_pred) if inputs is None else inputs
+        names = self._names.of(added)
+        names += self._names.of_weights if self._scale is not None else []
+        named = zip(names, penalties, strict=True)
+        decomposition.update_state(loss_of_batch, data_loss, named, batch_size_of(inputs))
+
+    def _forget_loss_ids(self) -> None:
+        """Takes the ids of losses that are gone from the layers.
+
+        In stateless calls (JAX) Keras 3.15 knows a layer's losses by their ids, and takes those
+        from the next trace with which the last one was left. As new tensors get the ids of old
+        ones, it then took other layers' losses too, now and then.
+        """
+        for layer in self.model._flatten_layers():
+            layer._loss_ids.clear()
+
+    def _added_losses(self) -> list[Any]:
+        """The entries of `model.losses` that layers have added, which come first."""
+        computed = self.model._losses_override  # on JAX, before `compute_loss`
+        if computed:
+            return computed[: len(computed) - len(self._regularized())]
+        return [loss for layer in self.model._flatten_layers() for loss in layer._get_own_losses()]
+
+    def _regularized(self) -> list[Any]:
+        return [v for v in self.model.trainable_variables if v.regularizer is not None]
+
+    def _scaled_losses(self, added: list[Any], scale: Any) -> list[Any]:
+        """The entries of `model.losses`, with all strengths multiplied by the scale."""
+        with _outside_the_graph():
+            self._build_proximal_optimizer()
+        has_prox = proximal_optimizer_of(self.model) is not None
+        layers = [
+            layer
+            for layer in self.model._flatten_layers()
+            if layer.activity_regularizer is not None
+        ]
+        losses = [
+            _multiplied(loss, scale) if any(added_by(layer, loss) for layer in layers) else loss
+            for loss in added
+        ]
+        for variable in self._regularized():
+            loss = _scaled_penalty(variable, scale)
+            if has_prox:
+                # The prox alone moves the weight. Not by `stop_gradient` alone: of a weight
+                # without any gradient Keras would leave out the update, and so the prox.
+                loss = ops.stop_gradient(loss) + ops.cast(0.0 * ops.sum(variable), loss.dtype)
+            losses.append(loss)
+        return losses
+
+
+def _scaled_penalty(variable: Any, scale: Any) -> Any:
+    """P(w, s·λ), past a gate, which would mark that P is in the gradients unscaled."""
+    try:
+        penalty = as_penalty(variable.regularizer)
+    except TypeError:  # of a regularizer of which nothing is known, s·P(w)
+        return _multiplied(variable.regularizer(ops.convert_to_tensor(variable)), scale)
+    # A strength in half precision would have three digits.
+    precision = "float64" if "float64" in str(variable.dtype) else "float32"
+    return penalty(variable, ops.cast(scale, precision) * penalty.strength)
+
+
+def _multiplied(loss: Any, scale: Any) -> Any:
+    precision = "float64" if "float64" in str(loss.dtype) else "float32"
+    return ops.cast(ops.cast(loss, precision) * ops.cast(scale, precision), loss.dtype)
+
+
+def _outside_the_graph() -> Any:
+    """Where variables can be made whose values are there at once."""
+    if keras.backend.backend() != "tensorflow":
+        return nullcontext()
+    import tensorflow as tf
+
+    return tf.init_scope()
+
+
+@contextmanager
+def _recorded(compile_loss: Any) -> Iterator[list[Any]]:
+    """Collects what the compiled loss returns while the context is open."""
+    values: list[Any] = []
+    if compile_loss is None:
+        yield values
+        return
+    original = compile_loss.call
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        values.append(original(*args, **kwargs))
+        return values[-1]
+
+    compile_loss.call = call
+    try:
+        yield values
+    finally:
+        del compile_loss.call
+
+
+@contextmanager
+def _given_losses(model: keras.Model, losses: list[Any]) -> Iterator[None]:
+    """Lets `model.losses` return what was computed already, instead of computing it again."""
+    before = model._losses_override
+    model._losses_override = losses
+    try:
+        yield
+    finally:
+        model._losses_override = before
