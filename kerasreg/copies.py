@@ -73,7 +73,7 @@ def fresh_values(model: keras.Model, seed: int) -> list[np.ndarray]:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
         raise invalid_argument("seed", "an int from 0 to 4294967295", seed)
     _check_built(model)
-    own = _own_objects(model)
+    own = own_objects(model)
     with global_state_kept():
         _set_seed(int(seed), exactly=bool(own))
         values = _values_of_layers_alone(model) if not own else None
@@ -205,7 +205,7 @@ def rebuilt(model: keras.Model) -> keras.Model:
     since they come from this very process.
     """
     with (
-        keras.saving.custom_object_scope(_own_objects(model)),
+        keras.saving.custom_object_scope(own_objects(model)),
         SafeModeScope(safe_mode=False),
         warnings.catch_warnings(),
     ):
@@ -274,7 +274,7 @@ def _values_of_layers_alone(model: keras.Model) -> dict[int, np.ndarray] | None:
     return values if all(id(variable) in values for variable in model.variables) else None
 
 
-def _own_objects(model: keras.Model) -> dict[str, Any]:
+def own_objects(model: keras.Model) -> dict[str, Any]:
     """Classes and functions in the layers of a model that are not Keras's, by registered name."""
     own: dict[str, Any] = {}
     for layer in model._flatten_layers():
@@ -362,7 +362,7 @@ def _put_tensorflow_state(seed: Any, operation_seeds: Any, state: Any) -> None:
 
 
 def _cannot_be_copied(model: keras.Model, reason: str) -> ValueError:
-    if "<lambda>" in _own_objects(model):
+    if "<lambda>" in own_objects(model):
         reason, fix = "a Python lambda is in it", "Write it as a function with a name"
     else:
         fix = (

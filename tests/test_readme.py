@@ -21,6 +21,9 @@ def test_programs_run(tmp_path, monkeypatch, capsys):
         exec(compile(program, f"README, program {number}", "exec"), names)
     printed = capsys.readouterr().out
     assert printed.startswith("[0 1 2]\n")
+    assert "no_exact_zeros: hidden/kernel" in printed
+    small = names["small"].table.set_index("quantity")
+    assert 0 < small.loc["parameters", "ratio"] < 0.8
     # The penalty of the last program is a good one: its prox is the global minimum.
     penalty = names["CappedL1"](0.7, cap=0.5)
     w, grid = np.linspace(-4, 4, 81), np.linspace(-5, 5, 20001)

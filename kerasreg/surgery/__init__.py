@@ -1,7 +1,19 @@
 """Surgery on a model that exists: put regularizers on, audit it, refit its support, shrink it."""
 
 from kerasreg.surgery.audit import Audit, audit
+from kerasreg.surgery.low_rank import LowRank, low_rank
 from kerasreg.surgery.refit import fixed_support, refit_support
 from kerasreg.surgery.regularize import regularize
+from kerasreg.surgery.shrink import Shrunk, shrink
 
-__all__ = ["Audit", "audit", "fixed_support", "refit_support", "regularize"]
+__all__ = [
+    "Audit",
+    "LowRank",
+    "Shrunk",
+    "audit",
+    "fixed_support",
+    "low_rank",
+    "refit_support",
+    "regularize",
+    "shrink",
+]
