@@ -20,6 +20,10 @@ NEEDS_CHANNELS_FIRST = pytest.mark.skipif(
 )
 
 
+# The analysis is NumPy's on every backend, and JAX compiles every initializer for every shape.
+once = pytest.mark.tensorflow
+
+
 def randomize(model, seed=0):
     """Weights of order 1, variances positive, so that nothing is zero by chance."""
     rng = np.random.default_rng(seed)
@@ -108,6 +112,7 @@ def test_what_only_dead_units_read_goes_too():
     assert sizes(model) == {"first": 7, "second": 5, "out": 2}
 
 
+@once
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "gelu", "softplus", "elu", "tanh"])
 def test_constant_units_are_folded_into_the_next_bias(activation):
     model = mlp(activation)
@@ -203,6 +208,7 @@ def test_channels_first():
     assert sizes(model) == {"a": 4, "b": 3, "c": 4, "out": 2}
 
 
+@once
 def test_flattening_in_the_wrong_order_is_followed_too():
     shared = {"name": "b"}
     model = randomize(
@@ -219,6 +225,7 @@ def test_flattening_in_the_wrong_order_is_followed_too():
     assert sizes(model) == {"b": 3, "out": 2}
 
 
+@once
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_a_constant_channel_is_not_constant_behind_padding(padding):
     model = conv_net(padding)
@@ -230,6 +237,7 @@ def test_a_constant_channel_is_not_constant_behind_padding(padding):
     assert sizes(model)["a"] == 5
 
 
+@once
 def test_a_constant_is_zero_at_the_borders_after_zero_padding():
     def model(value):
         made = randomize(
@@ -252,12 +260,14 @@ def test_a_constant_is_zero_at_the_borders_after_zero_padding():
     assert sizes(model(0.0))["a"] == 3
 
 
+@once
 def test_a_gamma_of_zero_kills_a_channel_whatever_the_kernel_is():
     model = conv_net("valid")
     put(model.get_layer("normal"), "gamma", at=[0, 5])
     assert sizes(model) == {"a": 4, "b": 5, "c": 4, "out": 2}
 
 
+@once
 @pytest.mark.parametrize(
     ("between", "settings"),
     [
@@ -285,6 +295,7 @@ def test_layers_between_that_keep_channels_apart(between, settings):
     assert sizes(model) == {"a": 3, "out": 2}
 
 
+@once
 @pytest.mark.parametrize("operator", [False, True])
 def test_both_sides_of_a_sum_must_be_dead(operator):
     inputs = keras.Input((6,))
@@ -301,6 +312,7 @@ def test_both_sides_of_a_sum_must_be_dead(operator):
     assert sizes(model) == {"a": 6, "b": 6, "out": 2}
 
 
+@once
 def test_a_factor_of_zero_makes_the_product_constant():
     inputs = keras.Input((6,))
     a = layers.Dense(4, name="a")(inputs)
@@ -311,6 +323,7 @@ def test_a_factor_of_zero_makes_the_product_constant():
     assert sizes(model) == {"a": 3, "gate": 3, "out": 2}
 
 
+@once
 def test_squeeze_and_excitation():
     inputs = keras.Input((5, 5, 3))
     x = layers.Conv2D(6, 3, activation="relu", name="a")(inputs)
@@ -322,6 +335,7 @@ def test_squeeze_and_excitation():
     assert sizes(model) == {"a": 4, "gate": 4, "out": 2}
 
 
+@once
 def test_concatenation():
     inputs = keras.Input((6, 6, 2))
     a = layers.Conv2D(4, 3, activation="relu", name="a")(inputs)
@@ -336,6 +350,7 @@ def test_concatenation():
     assert sizes(model) == {"a": 2, "b": 3, "c": 3, "out": 2}
 
 
+@once
 @pytest.mark.parametrize("multiplier", [1, 2])
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_depthwise_convolutions(padding, multiplier):
@@ -355,6 +370,7 @@ def test_depthwise_convolutions(padding, multiplier):
     assert sizes(model) == {"a": {"same": 4, "valid": 3}[padding], "b": 3, "out": 2}
 
 
+@once
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_separable_and_transposed_convolutions(padding):
     inputs = keras.Input((4, 4, 2))
@@ -371,6 +387,7 @@ def test_separable_and_transposed_convolutions(padding):
     assert sizes(model) == {"a": kept, "b": 4, "c": 4, "out": 2}
 
 
+@once
 def test_text_models():
     inputs = keras.Input((7,), dtype="int32")
     x = layers.Embedding(20, 6, name="table")(inputs)
@@ -384,6 +401,7 @@ def test_text_models():
     assert sizes(model, x) == {"table": 4, "a": 4, "out": 2}
 
 
+@once
 def test_reshaping_to_an_image():
     inputs = keras.Input((3,))
     x = layers.Dense(2 * 2 * 4, activation="relu", name="a")(inputs)
@@ -412,6 +430,7 @@ def test_models_in_models_are_shrunk_through_their_borders():
     assert result.left_whole == {"head/out": "its units are outputs of the model"}
 
 
+@once
 def test_a_model_used_twice_is_shrunk_within_its_borders():
     tower = keras.Sequential(
         [
@@ -441,6 +460,7 @@ def test_shared_layers_are_left_whole():
     assert shrink(model, timed=False).left_whole["shared"] == "it is used more than once"
 
 
+@once
 def test_several_inputs_and_outputs_keep_their_names():
     inputs = {"left": keras.Input((3,), name="left"), "right": keras.Input((2,), name="right")}
     x = layers.Concatenate()([inputs["left"], inputs["right"]])
@@ -463,6 +483,7 @@ def add_one(x):
     return x + 1.0
 
 
+@once
 @pytest.mark.parametrize(
     ("unknown", "settings"),
     [(layers.Lambda, {"function": add_one}), (layers.LayerNormalization, {}), (layers.Softmax, {})],
@@ -481,6 +502,7 @@ def test_what_unknown_layers_read_stays(unknown, settings):
     assert reasons["b"].startswith("its units go into 'odd'")
 
 
+@once
 @pytest.mark.parametrize("activation", ["softmax", add_one])
 def test_activations_that_are_not_known_to_be_elementwise(activation):
     model = randomize(
@@ -498,6 +520,7 @@ def test_activations_that_are_not_known_to_be_elementwise(activation):
     assert sizes(model) == {"a": 5, "b": 5, "out": 2}
 
 
+@once
 def test_recurrent_layers_and_grouped_convolutions_are_left_whole():
     inputs = keras.Input((6, 3))
     x = layers.Conv1D(4, 1, name="a")(inputs)
@@ -529,6 +552,7 @@ class Centred(layers.ReLU):
         return inputs - keras.ops.mean(inputs, axis=-1, keepdims=True)
 
 
+@once
 def test_subclasses_of_known_layers_are_unknown():
     inputs = keras.Input((4,))
     x = Doubled(6, activation="relu", name="a")(inputs)
@@ -800,6 +824,7 @@ def units_without_effect(model, layer, x):
     return int(np.sum(found))
 
 
+@once
 @pytest.mark.parametrize("seed", range(6))
 def test_random_graphs(seed):
     rng = np.random.default_rng(seed)
