@@ -202,9 +202,12 @@ def _compiled_programs(
 
 def trained_parts(model: keras.Model) -> list[Any]:
     """What a compiled program has baked in, besides the settings of the call."""
-    regularizers = [(id(variable), variable.regularizer) for variable in model.trainable_variables]
-    # Regularizers themselves and not their ids, which the next object may have when one is gone.
-    return regularizers + [
+    # The objects themselves and not their ids, which the next object may have when one is gone.
+    of_variables = [
+        (id(variable), variable.regularizer, variable.constraint)
+        for variable in model.trainable_variables
+    ]
+    return of_variables + [
         (layer.name, layer.activity_regularizer, layer.trainable)
         for layer in model._flatten_layers()
     ]
