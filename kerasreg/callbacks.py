@@ -132,8 +132,10 @@ class StrengthSchedule(keras.callbacks.Callback):
     adds in the layers that have one; other layers' `add_loss` stays as it is. A proximal
     optimizer of kerasreg applies the prox of the same P(w, s(t)·λ).
 
-    Regularization that begins late, or grows slowly, lets a network find its features before
-    weights die; one that ends lets what is left recover. With Keras's schedules:
+    Do not expect much of it: in `experiments/strength_schedule.py` none of three schedules is
+    better than a constant strength with as many zeros, and where s ends at 0 the zeros come back
+    (`kerasreg.surgery.refit_support` keeps them). Where the problem is not convex, under MCP say,
+    it decides in which minimum training ends. With Keras's schedules:
 
     - warm-up, linear over 10 epochs: `PolynomialDecay(0.0, 10, end_learning_rate=1.0, power=1)`
     - annealing: `ExponentialDecay(1.0, 10, 0.5)`, `CosineDecay(1.0, 100)`
