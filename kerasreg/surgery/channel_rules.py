@@ -17,20 +17,19 @@ from keras import layers
 from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
 
-from kerasreg.surgery.sites import Channels, Reading, Site
+from kerasreg.surgery import unit_rules
+from kerasreg.surgery.sites import Channels, Site
+from kerasreg.surgery.unit_rules import (
+    ELEMENTWISE_LAYERS,
+    at_format,
+    evaluated,
+    is_elementwise,
+)
 from kerasreg.variables import values_of
 
 if TYPE_CHECKING:
     from kerasreg.surgery.channels import Analysis
 
-# The functions of `keras.activations` that treat every number alone.
-_ACTIVATIONS = {
-    *("linear", "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish"),
-    *("sigmoid", "sparse_sigmoid", "hard_sigmoid", "hard_silu", "log_sigmoid"),
-    *("tanh", "hard_tanh", "tanh_shrink", "softplus", "softsign", "squareplus", "sparse_plus"),
-    *("exponential", "soft_shrink", "hard_shrink", "threshold"),
-}
-_ELEMENTWISE_LAYERS = (layers.ReLU, layers.LeakyReLU, layers.ELU, layers.Identity)
 # At inference they pass everything on.
 _NOISE_LAYERS = (
     *(layers.Dropout, layers.AlphaDropout, layers.GaussianDropout, layers.GaussianNoise),
@@ -94,125 +93,17 @@ def _foreign_variables(layer: layers.Layer) -> bool:
     return any(id(variable) not in known for variable in layer.variables)
 
 
-# Layers that make units of their own.
-
-
-def _dense(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
-    layer = node.operation
-    kernel = values_of(layer.kernel)
-    source = _last(analysis, layer, sources[0], kernel.shape[0])
-    units = _read(analysis, layer, "units", source, kernel != 0, kernel)
-    site = analysis.sites[id(layer)]
-    site.slices = {"kernel": [(0, source.ids), (1, units)], "bias": [(0, units)]}
-    return _made(analysis, node, units, len(node.outputs[0].shape) - 1)
-
-
-def _convolution(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
-    layer = node.operation
-    if layer.groups != 1:
-        return "its convolution is in groups"
-    kernel = values_of(layer.kernel)
-    spatial = tuple(range(kernel.ndim - 2))
-    source = _at_format(analysis, layer, sources[0], kernel.shape[-2])
-    folding = kernel.sum(axis=spatial, dtype=float) if layer.padding == "valid" else None
-    units = _read(analysis, layer, "filters", source, (kernel != 0).any(axis=spatial), folding)
-    slices = {"kernel": [(-2, source.ids), (-1, units)], "bias": [(0, units)]}
-    analysis.sites[id(layer)].slices = slices
-    return _made(analysis, node, units, source.axis)
-
-
-def _transpose(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
-    layer = node.operation
-    kernel = values_of(layer.kernel)
-    spatial = tuple(range(kernel.ndim - 2))
-    source = _at_format(analysis, layer, sources[0], kernel.shape[-1])
-    # With strides, how many weights meet at a position differs even far from the borders.
-    units = _read(analysis, layer, "filters", source, (kernel != 0).any(axis=spatial).T, None)
-    slices = {"kernel": [(-1, source.ids), (-2, units)], "bias": [(0, units)]}
-    analysis.sites[id(layer)].slices = slices
-    return _made(analysis, node, units, source.axis)
-
-
-def _separable(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
-    layer = node.operation
-    depthwise, pointwise = values_of(layer.depthwise_kernel), values_of(layer.pointwise_kernel)
-    spatial = tuple(range(depthwise.ndim - 2))
-    source = _at_format(analysis, layer, sources[0], depthwise.shape[-2])
-    n, multiplier = depthwise.shape[-2:]
-    points = pointwise.reshape(n, multiplier, -1)
-    alive = (depthwise != 0).any(axis=spatial)[:, :, None]
-    folding = None
-    if layer.padding == "valid":
-        folding = np.einsum("im,imj->ij", depthwise.sum(axis=spatial, dtype=float), points)
-    units = _read(analysis, layer, "filters", source, (alive & (points != 0)).any(axis=1), folding)
-    analysis.sites[id(layer)].slices = {
-        "depthwise_kernel": [(-2, source.ids)],
-        "pointwise_kernel": [(-2, np.repeat(source.ids, multiplier)), (-1, units)],
-        "bias": [(0, units)],
-    }
-    return _made(analysis, node, units, source.axis)
-
-
-def _embedding(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
-    layer = node.operation
-    analysis.protect(sources[0].ids, f"the layer '{layer.name}' looks them up")
-    table = values_of(layer.embeddings)
-    units = analysis.fresh(table.shape[1])
-    analysis.sites[id(layer)] = Site(
-        layer, sizes={"output_dim": units}, slices={"embeddings": [(1, units)]}
-    )
-    same = (table == table[0]).all(axis=0)
-    constant = np.where(same, table[0].astype(float), np.nan)
-    shape = tuple(node.outputs[0].shape)
-    return Channels(len(shape) - 1, units, constant, shape)
-
-
-def _read(
-    analysis: Analysis,
-    layer: Any,
-    size: str,
-    source: Channels,
-    uses: np.ndarray,
-    folding: np.ndarray | None,
-) -> np.ndarray:
-    """Notes how a layer reads its input and gives its units, protected if they depend on others."""
-    units = analysis.fresh(uses.shape[1])
-    reading = Reading(source, units, uses, folding)
-    analysis.sites[id(layer)] = Site(layer, sizes={size: units}, reading=reading)
-    if not _is_elementwise(layer.activation):
-        name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
-        analysis.protect(units, f"its activation '{name}' is not known to treat each unit alone")
-    return units
-
-
-def _made(analysis: Analysis, node: Any, units: np.ndarray, axis: int | None) -> Channels:
-    """The output of a layer with its own units: constant where all that they read is constant."""
-    layer = node.operation
-    reading = analysis.sites[id(layer)].reading
-    assert reading is not None
-    absorbed = reading.absorbed()
-    constant = np.zeros(len(units)) if layer.bias is None else values_of(layer.bias).astype(float)
-    if reading.folding is not None:
-        constant = constant + reading.source.constant[absorbed] @ reading.folding[absorbed]
-    constant = np.where(reading.uses[~absorbed].any(axis=0), np.nan, constant)
-    if _is_elementwise(layer.activation):
-        constant = _evaluated(lambda value: layer.activation(value), constant)
-    else:
-        constant = np.full(len(units), np.nan)
-    return Channels(axis, units, constant, tuple(node.outputs[0].shape))
-
-
 # Layers that treat each channel alone.
 
 
 def _depthwise(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
     layer = node.operation
-    if not _is_elementwise(layer.activation):
+    if not is_elementwise(layer.activation):
         return "its activation is not known to treat each channel alone"
     kernel = values_of(layer.kernel)
     spatial = tuple(range(kernel.ndim - 2))
     n, multiplier = kernel.shape[-2:]
-    source = _at_format(analysis, layer, sources[0], n)
+    source = at_format(analysis, layer, sources[0], n)
     ids = np.repeat(source.ids, multiplier)
     analysis.sites[id(layer)] = Site(
         layer, slices={"kernel": [(-2, source.ids)], "bias": [(0, ids)]}
@@ -223,7 +114,7 @@ def _depthwise(analysis: Analysis, node: Any, sources: list[Channels]) -> Channe
     folding = kernel.sum(axis=spatial, dtype=float) if layer.padding == "valid" else np.nan
     added = np.where(dead | (value == 0), 0.0, value * folding)
     bias = 0.0 if layer.bias is None else values_of(layer.bias).astype(float)
-    constant = _evaluated(lambda v: layer.activation(v), added.reshape(-1) + bias)
+    constant = evaluated(lambda v: layer.activation(v), added.reshape(-1) + bias)
     return Channels(source.axis, ids, constant, tuple(node.outputs[0].shape))
 
 
@@ -261,7 +152,7 @@ def _prelu(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels |
 def _elementwise(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
     """Everything that computes each number of the output from those at the same place."""
     operation = node.operation
-    if isinstance(operation, layers.Activation) and not _is_elementwise(operation.activation):
+    if isinstance(operation, layers.Activation) and not is_elementwise(operation.activation):
         name = getattr(operation.activation, "__name__", "that it has")
         return f"the activation '{name}' is not known to treat each channel alone"
     if isinstance(operation, layers.Rescaling) and (
@@ -296,7 +187,7 @@ def _elementwise(analysis: Analysis, node: Any, sources: list[Channels]) -> Chan
         args, kwargs = arguments.fill_in(dict(zip(tensors, values, strict=True)))
         return operation.call(*args, **kwargs)
 
-    constant = _evaluated(call, *(source.constant for source in sources))
+    constant = evaluated(call, *(source.constant for source in sources))
     if isinstance(operation, _PRODUCTS):
         constant = np.where(np.any([s.constant == 0 for s in sources], axis=0), 0.0, constant)
     return first._replace(constant=constant, shape=tuple(node.outputs[0].shape))
@@ -394,34 +285,6 @@ def _moved(
     return Channels(axis + 1, ids[0], np.where(same, constant[0], np.nan), shape)
 
 
-def _last(analysis: Analysis, layer: Any, source: Channels, n: int) -> Channels:
-    reason = f"the layer '{layer.name}' reads another axis than theirs"
-    return analysis.along(source, len(source.shape) - 1, n, reason)
-
-
-def _at_format(analysis: Analysis, layer: Any, source: Channels, n: int) -> Channels:
-    axis = 1 if layer.data_format == "channels_first" else len(source.shape) - 1
-    reason = f"the layer '{layer.name}' reads another axis than theirs"
-    return analysis.along(source, axis, n, reason)
-
-
-def _is_elementwise(activation: Any) -> bool:
-    if isinstance(activation, layers.Layer):
-        return type(activation) in _ELEMENTWISE_LAYERS
-    name = getattr(activation, "__name__", "")
-    return name in _ACTIVATIONS and getattr(keras.activations, name, None) is activation
-
-
-def _evaluated(call: Callable[..., Any], *constants: np.ndarray) -> np.ndarray:
-    """A function of constants, NaN where one of them is not known."""
-    known = np.isfinite(constants).all(axis=0)
-    tensors = [
-        keras.ops.convert_to_tensor(np.where(known, c, 0.0)[None], "float32") for c in constants
-    ]
-    value = keras.ops.convert_to_numpy(call(*tensors))[0].astype(float)
-    return np.where(known & np.isfinite(value), value, np.nan)
-
-
 _VARIABLES: dict[type, tuple[str, ...]] = {
     layers.Dense: ("kernel", "bias"),
     layers.Embedding: ("embeddings",),
@@ -432,15 +295,15 @@ _VARIABLES: dict[type, tuple[str, ...]] = {
 }
 
 _RULES: dict[type, Callable[[Any, Any, Any], Any]] = {
-    layers.Dense: _dense,
-    **dict.fromkeys(_CONVOLUTIONS, _convolution),
-    **dict.fromkeys(_TRANSPOSES, _transpose),
-    **dict.fromkeys(_SEPARABLE, _separable),
-    layers.Embedding: _embedding,
+    layers.Dense: unit_rules.dense,
+    **dict.fromkeys(_CONVOLUTIONS, unit_rules.convolution),
+    **dict.fromkeys(_TRANSPOSES, unit_rules.transpose),
+    **dict.fromkeys(_SEPARABLE, unit_rules.separable),
+    layers.Embedding: unit_rules.embedding,
     **dict.fromkeys(_DEPTHWISE, _depthwise),
     layers.BatchNormalization: _batch_normalization,
     layers.PReLU: _prelu,
-    **dict.fromkeys((layers.Activation, layers.Rescaling, *_ELEMENTWISE_LAYERS), _elementwise),
+    **dict.fromkeys((layers.Activation, layers.Rescaling, *ELEMENTWISE_LAYERS), _elementwise),
     **dict.fromkeys((*_NOISE_LAYERS, *_MERGES, *_PRODUCTS), _elementwise),
     **dict.fromkeys((*_QUOTIENTS, *_ELEMENTWISE_OPERATIONS), _elementwise),
     **dict.fromkeys((*_MAX_POOLING, *_AVERAGE_POOLING, *_GLOBAL_POOLING), _pooling),
