@@ -10,7 +10,7 @@ import numpy as np
 from keras.src.models.functional import Functional
 from keras.src.saving.serialization_lib import SafeModeScope
 
-from kerasreg.copies import own_objects, global_state_kept, rebuilt
+from kerasreg.copies import global_state_kept, own_objects, rebuilt
 from kerasreg.surgery.channels import Analysis, graph_of
 from kerasreg.surgery.sites import Site
 from kerasreg.variables import values_of
