@@ -66,6 +66,13 @@ def main(argv: Sequence[str] | None = None, package: str = "experiments") -> int
             return 2
     kind = "quick" if options.quick else options.data
     committed = options.out or Path(f"results-{kind}" if kind else "results")
+    if options.verify and not any((committed / each.name).is_dir() for each in chosen):
+        print(
+            f"There is nothing to compare with in {committed}. Run without --verify first, or "
+            "name the folder of the results with --out.",
+            file=sys.stderr,
+        )
+        return 2
     claims = ledger.read_claims(folder)
     try:
         if options.verify:

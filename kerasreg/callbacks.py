@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
+from kerasreg.checks import folder_or_none
 from kerasreg.loss_hook import LossHook
 from kerasreg.regularizers import Penalty, as_penalty
 from kerasreg.regularizers.validation import finite_float, invalid_argument
@@ -64,7 +65,7 @@ class RegularizationMonitor(keras.callbacks.Callback):
 
     def __init__(self, log_dir: str | Path | None = None):
         super().__init__()
-        self._log_dir = log_dir
+        self._log_dir = folder_or_none("log_dir", log_dir)
         self._record = TrainingRecord()
         self._hook: LossHook | None = None
 
@@ -89,11 +90,14 @@ class RegularizationMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._averages: dict[str, dict[str, float]] = {}
+        if self._hook is not None:
+            self._hook.reset_unlisted()
 
     def on_test_begin(self, logs: dict | None = None) -> None:
         # Keras is about to reset the metrics for validation: the last moment to read training's.
         if self._hook is not None:
             self._averages["train"] = self._hook.averages()
+            self._hook.reset_unlisted()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if self._hook is not None:
@@ -142,8 +146,10 @@ class StrengthSchedule(keras.callbacks.Callback):
     - in steps: `PiecewiseConstantDecay([10, 20], [0.0, 0.5, 1.0])`
 
     `history` has `strength_scale`, the number in force at the end of each epoch. Validation in
-    `fit` uses the number in force, `model.evaluate` after it none. When `fit` ends all strengths
-    are what they were. The number is an input of the compiled step, which is traced once.
+    `fit` uses the number in force, so that `val_loss` changes with it: let `EarlyStopping` and
+    `ModelCheckpoint` watch a metric, `val_mae` say. `model.evaluate` after `fit` uses none. When
+    `fit` ends all strengths are what they were. The number is an input of the compiled step, which
+    is traced once.
 
     With `by="step"` t is the number of batches that the optimizer has counted in `iterations`,
     which is saved with it (each batch also when gradients are accumulated, but from the next
@@ -181,7 +187,7 @@ class StrengthSchedule(keras.callbacks.Callback):
 
     def __init__(self, schedule: Callable[[int], Any], by: str = "epoch"):
         super().__init__()
-        if not callable(schedule):
+        if not callable(schedule) or isinstance(schedule, type):
             expected = "a function int -> float >= 0, or a LearningRateSchedule of Keras"
             raise invalid_argument("schedule", expected, schedule)
         if by not in ("epoch", "step"):

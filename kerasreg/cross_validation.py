@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from kerasreg.checks import checked_model, did_you_mean
 from kerasreg.folds import fold_indices
 from kerasreg.grid import train_grid
 from kerasreg.grid.record import GridRecord
-from kerasreg.path import strength_grid
-from kerasreg.regularizers.validation import invalid_argument, some_of
+from kerasreg.path import check_before_search, strength_grid
+from kerasreg.regularizers.validation import invalid_argument, some_of, whole_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,9 +96,9 @@ def cross_validate(
         Hastie, Tibshirani & Friedman, The Elements of Statistical Learning (2009), section 7.10,
         for the rule of one standard error.
     """
-    pairs = fold_indices(
-        folds, x, y, loss=loss, groups=groups, seed=int(settings.get("shuffle_seed", 0))
-    )
+    seed = whole_number("shuffle_seed", settings.get("shuffle_seed", 0), minimum=0)
+    checked_model(model)
+    pairs = fold_indices(folds, x, y, loss=loss, groups=groups, seed=seed)
     common = {
         "optimizer": optimizer,
         "loss": loss,
@@ -108,6 +109,7 @@ def cross_validate(
         **settings,
     }
     if strengths is None:
+        check_before_search(warm_start, checkpoint_dir, log_dir, log_members)
         strengths = strength_grid(model, x, y, n_strengths, min_ratio, **common)
     common |= {"warm_start": warm_start}
     kept = {"checkpoint_dir": checkpoint_dir, "log_dir": log_dir, "log_members": log_members}
@@ -180,13 +182,15 @@ class CrossValidation:
             ValueError: For an unknown rule or quantity, or if members diverged at every strength.
         """
         if rule not in RULES:
-            raise invalid_argument("rule", f"one of {list(RULES)}", rule)
+            error = invalid_argument("rule", f"one of {list(RULES)}", rule)
+            raise ValueError(f"{error}{did_you_mean(rule, RULES)}")
         if mode not in ("min", "max", None):
             raise invalid_argument("mode", '"min", "max" or None', mode)
         summary = self.summary
         known = sorted(summary["quantity"].unique())
         if quantity not in known:
-            raise invalid_argument("quantity", f"one of {known}", quantity)
+            error = invalid_argument("quantity", f"one of {known}", quantity)
+            raise ValueError(f"{error}{did_you_mean(quantity, known)}")
         if mode is None:
             mode = "max" if any(part in quantity for part in _MORE_IS_BETTER) else "min"
         chosen = (summary["quantity"] == quantity) & (summary["split"] == "validation")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasreg.checks import check_losses, sample_array, true_or_false
 from kerasreg.regularizers.validation import finite_float, invalid_argument
 
 
@@ -65,7 +66,7 @@ def logistic_costs(x: Any, y: Any, weights: Any, strength: float) -> tuple[np.nd
     """
     x, y = _labelled(x, y)
     strength = finite_float("strength", strength, minimum=0)
-    weights = np.asarray(weights, np.float64)
+    weights = sample_array("weights", weights).astype(np.float64)
     if weights.ndim == 0 or weights.shape[-1] != x.shape[1]:
         raise ValueError(
             f"Invalid shape for argument `weights`: expected (…, {x.shape[1]}), one weight a "
@@ -255,7 +256,7 @@ def elastic_net_descent(
     l2 = finite_float("l2", l2, minimum=0)
     x = np.column_stack([np.ones(len(x)), x])
     penalized = np.ones(x.shape[1])
-    penalized[0] = float(penalize_bias)
+    penalized[0] = true_or_false("penalize_bias", penalize_bias)
 
     def gradient(w: np.ndarray) -> np.ndarray:
         slope = l1 * np.sign(w) + 2 * l2 * w
@@ -320,6 +321,13 @@ def keras_descent(
 
     x, y = _matching(x, y)
     _check_rate_and_steps(learning_rate, steps)
+    true_or_false("free_bias", free_bias)
+    check_losses(loss)
+    try:
+        keras.regularizers.get(regularizer)
+    except (ValueError, TypeError):
+        expected = "a Keras regularizer, a kerasreg penalty or None"
+        raise invalid_argument("regularizer", expected, regularizer) from None
     weights = _initial(initial_weights, x.shape[1] + free_bias)
     # One epoch is one program: the samples repeated so often that it is many full batches.
     batches = max(n for n in range(1, min(steps, 500) + 1) if steps % n == 0)
@@ -380,16 +388,29 @@ def _check_rate_and_steps(learning_rate: Any, steps: Any) -> None:
 
 
 def _initial(weights: Any, n_weights: int) -> np.ndarray:
-    array = np.asarray(weights, np.float64)
-    if array.shape != (n_weights,) or not np.isfinite(array).all():
+    array = _finite_floats(weights)
+    if array.shape != (n_weights,):
         expected = f"{n_weights} finite numbers, shape ({n_weights},)"
         raise invalid_argument("initial_weights", expected, weights)
     return array
 
 
+def _finite_floats(weights: Any) -> np.ndarray:
+    """Weights as doubles; an array without shape for what is no array of finite numbers."""
+    try:
+        array = np.asarray(weights)
+    except ValueError:  # lists of different lengths
+        return np.empty(())
+    is_fit = array.dtype.kind in "fiub" and np.isfinite(array).all()
+    return array.astype(np.float64) if is_fit else np.empty(())
+
+
 def _matching(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Inputs `(n_samples, n_features)` and targets `(n_samples,)` as finite float64 arrays."""
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    x, y = (
+        sample_array(name, each, finite=False).astype(np.float64)
+        for name, each in (("x", x), ("y", y))
+    )
     if x.ndim != 2 or x.size == 0:
         raise ValueError(
             "Invalid shape for argument `x`: expected (n_samples, n_features), at least one of "

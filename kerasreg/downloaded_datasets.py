@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasreg.datasets import Dataset, split_off
+from kerasreg.datasets import Dataset, checked_seed, split_off
 from kerasreg.regularizers.validation import finite_float, whole_number
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -94,6 +94,7 @@ def imdb(*, n_words: int = 1000, validation: float = 0.2, seed: int = 0) -> Data
     def load() -> Any:
         return keras.datasets.imdb.load_data(num_words=n_words + first)
 
+    validation = _checked_share(validation, seed)
     (reviews, y), test = _downloaded(load, ["imdb.npz"], "")
 
     def occurrences(reviews: Any) -> np.ndarray:
@@ -112,11 +113,18 @@ def imdb(*, n_words: int = 1000, validation: float = 0.2, seed: int = 0) -> Data
 def _images(
     load: Callable[[], Any], files: list[str], folder: str, validation: float, seed: int
 ) -> Dataset:
+    validation = _checked_share(validation, seed)
     (x, y), (x_test, y_test) = _downloaded(load, files, folder)
     rows, columns = x.shape[1:]
     names = tuple(f"pixel_{row}_{column}" for row in range(rows) for column in range(columns))
     x, x_test = (part.reshape(len(part), -1) / np.float32(255) for part in (x, x_test))
     return _parts((x, y), (x_test, y_test), names, validation, seed)
+
+
+def _checked_share(validation: Any, seed: Any) -> float:
+    """Checks, before anything is downloaded, what is needed after it."""
+    checked_seed(seed)
+    return finite_float("validation", validation, minimum=0, maximum=1)
 
 
 def _parts(
@@ -126,8 +134,6 @@ def _parts(
     validation: float,
     seed: int,
 ) -> Dataset:
-    validation = finite_float("validation", validation, minimum=0, maximum=1)
-    whole_number("seed", seed, minimum=0)
     (x, y), (x_test, y_test) = ((x, np.asarray(y, np.int32)) for x, y in (other, test))
     n_validation = round(validation * len(x))
     n_classes = len(np.unique(y))

@@ -8,13 +8,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from kerasreg.gradients import (
-    FunctionLoss,
-    as_tensor,
-    checked_data,
-    checked_model,
-    resolved_loss,
-)
+from kerasreg.checks import checked_model
+from kerasreg.gradients import FunctionLoss, as_tensor, checked_data, resolved_loss
 from kerasreg.regularizers.validation import invalid_argument
 from kerasreg.variables import named_variables, penalty_of, values_of
 
@@ -86,6 +81,8 @@ def duality_gap(model: keras.Model, x: Any, y: Any, loss: Any) -> float:
     design, target = _matrices(dense, x, y)
     target = convex.target(target)
 
+    if not all(np.isfinite(values_of(variable)).all() for variable in dense.weights):
+        raise ValueError(f"The weights of the model '{model.name}' are not finite")
     w = values_of(dense.kernel).astype(np.float64)
     z = best = design.astype(np.float64) @ w
     if dense.use_bias:

@@ -74,7 +74,9 @@ def fold_indices(
         Kohavi, A study of cross-validation and bootstrap for accuracy estimation and model
         selection (1995), sections 2 and 3: stratified folds have less variance.
     """
-    x, y, _ = checked_data(x, y)
+    if hasattr(x, "element_spec"):
+        raise ValueError("Folds need arrays; a tf.data.Dataset has no rows. Pass x and y")
+    x, y, _ = checked_data(x, y, numbers=False)
     inputs, targets = tree.flatten(x)[0], tree.flatten(y)[0]
     n_samples = len(inputs)
     labels = _labels(y, loss)

@@ -7,6 +7,17 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from kerasreg.checks import (
+    as_floatx,
+    check_inputs,
+    check_losses,
+    check_sample_weight,
+    check_targets,
+    checked_model,
+    keras_loss,
+    sample_arrays,
+    true_or_false,
+)
 from kerasreg.regularizers.validation import invalid_argument, whole_number
 from kerasreg.variables import named_variables, values_of
 
@@ -59,7 +70,12 @@ class DataGradient:
                 "layers to check"
             )
         self._batch_size = whole_number("batch_size", batch_size, minimum=1)
+        check_losses(loss)
+        true_or_false("training", training)
         self._data = checked_data(x, y, sample_weight)
+        check_inputs(model, self._data[0])
+        check_targets(model, loss, self._data[1])
+        check_sample_weight(model, loss, self._data[2])
         self._n_samples = len(tree.flatten(self._data[0])[0])
         self._losses = tree.map_structure(resolved_loss, loss, none_is_leaf=False)
         for each in tree.flatten(self._losses):
@@ -86,6 +102,11 @@ class DataGradient:
             total.astype(_at_least_float32(variable))
             for total, variable in zip(totals, self._variables, strict=True)
         ]
+
+    @property
+    def targets(self) -> Any:
+        """The targets as arrays."""
+        return self._data[1]
 
     def value(self, weights: Sequence[np.ndarray] | None = None) -> float:
         """The data loss itself; `weights` as for the gradient."""
@@ -172,38 +193,27 @@ class FunctionLoss(keras.losses.Loss):
 
 def resolved_loss(loss: Any) -> keras.losses.Loss | None:
     """The Keras loss behind a name, an instance or a function; None for an output without one."""
-    try:
-        found = keras.losses.get(loss)
-    except (ValueError, TypeError):
-        raise invalid_argument(
-            "loss", "the name of a Keras loss, a keras.losses.Loss or a callable", loss
-        ) from None
+    found = keras_loss(loss)
     if found is None or isinstance(found, keras.losses.Loss):
         return found
     return FunctionLoss(found)
 
 
-def checked_model(model: Any) -> keras.Model:
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            "Invalid type for argument `model`: expected a keras.Model. "
-            f"Received: {type(model).__name__}"
-        )
-    return model
+def checked_data(
+    x: Any, y: Any, sample_weight: Any = None, *, numbers: bool = True
+) -> tuple[Any, Any, Any]:
+    """The data as arrays, not empty, of one length, with finite numbers.
 
-
-def checked_data(x: Any, y: Any, sample_weight: Any = None) -> tuple[Any, Any, Any]:
-    """The data as arrays, not empty, of one length, with finite numbers."""
+    With `numbers=False` texts and objects may be among them.
+    """
     named = {"x": x, "y": y, "sample_weight": sample_weight}
     for name in ("x", "y"):
         if named[name] is None:
             raise invalid_argument(name, "an array of at least one sample", None)
-    data = {
-        name: tree.map_structure(
-            lambda leaf, name=name: _array(name, leaf), part, none_is_leaf=False
-        )
-        for name, part in named.items()
-    }
+    data = {name: sample_arrays(name, part, numbers=numbers) for name, part in named.items()}
+    for name, part in data.items():
+        for leaf in _leaves(part):
+            as_floatx(name, leaf)  # says what is too large; the precision stays as it is
     lengths = {name: [len(leaf) for leaf in _leaves(part)] for name, part in data.items()}
     if len({length for group in lengths.values() for length in group}) > 1:
         received = ", ".join(
@@ -214,23 +224,6 @@ def checked_data(x: Any, y: Any, sample_weight: Any = None) -> tuple[Any, Any, A
             f"Received: {received}"
         )
     return data["x"], data["y"], data["sample_weight"]
-
-
-def _array(name: str, values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    if array.ndim == 0 or len(array) == 0:
-        raise ValueError(
-            f"Invalid value for argument `{name}`: expected at least one sample. "
-            f"Received: {name}.shape={array.shape}"
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = np.argwhere(~np.isfinite(array))
-        raise ValueError(
-            f"Invalid value for argument `{name}`: expected finite numbers. Received: {len(bad)} "
-            f"of {array.size} are NaN or infinite, the first at index "
-            f"{tuple(int(i) for i in bad[0])}"
-        )
-    return array
 
 
 def as_tensor(array: np.ndarray, dtype: Any = None) -> Any:

@@ -68,6 +68,8 @@ class LossHook:
         self._metrics: list[keras.metrics.Metric] = []
         self._scale: StrengthScale | None = None
         self._value = 1.0
+        self._proximal: Any = None
+        self._gates: list[Any] = []
         # Steps that were compiled before do not know of the hook. They are put back with it gone.
         self._programs_before = model.train_function, model.test_function
         wrappers = {
@@ -117,9 +119,11 @@ class LossHook:
         vars(self.model).update(self._own_before)
         for metric in self._metrics:
             self.model._metrics.remove(metric)
-        # Not if the model was compiled anew since, which has made them worthless.
-        if (self.model.train_function, self.model.test_function) == self._programs:
-            self.model.train_function, self.model.test_function = self._programs_before
+        # Not if they were made anew since, with other settings or regularizers: what was before is
+        # worthless then, and what is there now has the hook in it.
+        unchanged = (self.model.train_function, self.model.test_function) == self._programs
+        programs = self._programs_before if unchanged else (None, None)
+        self.model.train_function, self.model.test_function = programs
 
     def record_parts(self) -> None:
         """From now on the parts of the loss are added up."""
@@ -149,7 +153,7 @@ class LossHook:
             )
         with self._scope():
             self._scale = StrengthScale()
-            if self.model.built:
+            if all(layer.built for layer in self.model._flatten_layers()):
                 self._build_proximal_optimizer()
         self._add_metric(self._scale)
         # The gradients of this fit hold no penalty that a proximal optimizer would take out.
@@ -210,6 +214,20 @@ class LossHook:
     def _add_metric(self, metric: keras.metrics.Metric) -> None:
         self._metrics.append(metric)
         self.model._metrics.append(metric)
+        if keras.backend.backend() == "jax" and not self._is_listed(metric):
+            raise ValueError(
+                f"The property `metrics` of {type(self.model).__name__} leaves out what Keras adds "
+                "itself, which its compiled step is then not given. Let it return "
+                "`[*super().metrics, ...]`"
+            )
+
+    def _is_listed(self, metric: keras.metrics.Metric) -> bool:
+        return any(metric is own for own in self.model.metrics)
+
+    def reset_unlisted(self) -> None:
+        """Does for a model whose `metrics` leaves ours out what Keras does for the others."""
+        if self.decomposition is not None and not self._is_listed(self.decomposition):
+            self.decomposition.reset_state()
 
     def _add_decomposition(self) -> LossDecomposition:
         if self.decomposition is None:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from kerasreg.checks import checked_model
 from kerasreg.variables import layer_paths, named_variables, values_of
 
 # The name under which a loss is listed that the model itself adds with `add_loss`.
@@ -24,7 +25,7 @@ class PenaltyNames:
     """
 
     def __init__(self, model: keras.Model):
-        self._model = model
+        self._model = checked_model(model)
         paths = layer_paths(model)
         self._layers = [
             (paths.get(id(layer), MODEL_LOSS), layer) for layer in model._flatten_layers()

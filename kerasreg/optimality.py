@@ -224,7 +224,17 @@ def strength_max(
         gradients = data_gradient(weights)
         return gradients[free[0]].ravel().astype(np.float64), gradients
 
-    gradients = _at_fitted_bias(at, kernel, zeros[free[0]].size) if free else data_gradient(zeros)
+    try:
+        gradients = (
+            _at_fitted_bias(at, kernel, zeros[free[0]].size) if free else data_gradient(zeros)
+        )
+    except ValueError:
+        if np.ptp(keras.tree.flatten(data_gradient.targets)[0]) == 0:
+            raise ValueError(
+                "strength_max could not fit the bias at zero weights: all targets are equal, and "
+                "the best bias for them is infinite. Pass samples of more than one class"
+            ) from None
+        raise
     factors = [
         _ratio(float(penalty.strength_max(gradient)), penalty.strength)
         for penalty, gradient in zip(penalties, gradients, strict=True)

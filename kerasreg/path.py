@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from kerasreg.checks import folder_or_none, true_or_false
 from kerasreg.grid import train_grid
 from kerasreg.grid.record import GridRecord
 from kerasreg.regularizers.validation import float_between, whole_number
 from kerasreg.strength_range import largest_strength
+from kerasreg.training_data import validation_arrays_or_dataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +112,8 @@ def regularization_path(
         **settings,
     }
     if strengths is None:
+        check_before_search(warm_start, checkpoint_dir, log_dir, log_members)
+        validation_arrays_or_dataset(model, loss, validation_data)
         strengths = strength_grid(model, x, y, n_strengths, min_ratio, **common)
     grid = train_grid(
         model,
@@ -124,6 +128,16 @@ def regularization_path(
         **common,
     )
     return RegularizationPath(grid)
+
+
+def check_before_search(
+    warm_start: Any, checkpoint_dir: Any, log_dir: Any, log_members: Any
+) -> None:
+    """Raises for what only the training after the search for strengths would look at."""
+    true_or_false("warm_start", warm_start)
+    folder_or_none("checkpoint_dir", checkpoint_dir)
+    folder_or_none("log_dir", log_dir)
+    whole_number("log_members", log_members, minimum=1)
 
 
 def strength_grid(

@@ -9,10 +9,13 @@ import keras
 import numpy as np
 from keras.src.trainers.compile_utils import CompileLoss
 
+from kerasreg.checks import check_losses, keras_optimizer
 from kerasreg.copies import copy_with, fresh_values
 from kerasreg.grid import train_grid
+from kerasreg.grid.call import checked_seeds
 from kerasreg.optimality import has_one_layer, strength_max
-from kerasreg.regularizers.validation import some_of
+from kerasreg.regularizers.validation import invalid_argument, some_of, whole_number
+from kerasreg.training import check_loop_settings
 
 # The coarse training looks at twelve decades of strengths, from 10⁻⁷ to 10⁵ times the one at which
 # the penalties of the initial weights are as large as the data loss there.
@@ -72,9 +75,24 @@ def largest_strength(
     Raises:
         ValueError: If the model has no penalties, or no strength leaves nothing of the weights.
     """
+    jit_compile = settings.get("jit_compile", "auto")
+    check_loop_settings(model, epochs, batch_size, None, jit_compile)
+    seeds = checked_seeds(seeds)
+    n_strengths = whole_number("n_strengths", n_strengths, minimum=2)
+    if x is None or (y is None and not hasattr(x, "element_spec")):
+        name, value = ("y", y) if x is not None else ("x", x)
+        raise invalid_argument(name, "an array of at least one sample", value)
+    check_losses(loss)
+    optimizer = keras_optimizer(optimizer)
     exact = _exact(model, x, y, loss, settings.get("sample_weight"))
     if 0 < exact < math.inf:
         return exact
+    if exact == 0:
+        raise ValueError(
+            f"Every strength makes the penalized weights of the model '{model.name}' zero, so that "
+            "there is no path: with all of them at zero the gradient of the data loss is zero. Are "
+            "the inputs or the targets constant, or the regularizer's own strength 0?"
+        )
     from kerasreg.training_data import tf
 
     if isinstance(x, tf.data.Dataset):

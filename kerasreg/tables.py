@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from kerasreg import summaries
+from kerasreg.checks import folder_or_none
 from kerasreg.event_files import EventFiles, run_folder
 from kerasreg.variables import values_of
 
@@ -91,7 +92,7 @@ class TrainingRecord:
     """
 
     def __init__(self, log_dir: str | Path | None = None) -> None:
-        self._log_dir = log_dir
+        self._log_dir = folder_or_none("log_dir", log_dir)
         self._events: EventFiles | None = None
         self._curves: list[tuple[int, str, str, float]] = []
         self._weights: list[tuple[int, str, int, int, float, float, float]] = []

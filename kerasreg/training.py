@@ -8,6 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasreg.checks import (
+    check_losses,
+    checked_metrics,
+    checked_model,
+    folder_or_none,
+    keras_optimizer,
+    true_or_false,
+)
 from kerasreg.epoch import EpochPrograms
 from kerasreg.progress import check_verbose, progress_bar
 from kerasreg.regularizers.validation import invalid_argument, whole_number
@@ -120,8 +128,14 @@ def train(
     """
     check_loop_settings(model, epochs, batch_size, seed, jit_compile)
     check_verbose(verbose)
+    true_or_false("shuffle", shuffle)
+    optimizer = keras_optimizer(optimizer)
+    check_losses(loss)
+    metrics = checked_metrics(metrics)
+    log_dir = folder_or_none("log_dir", log_dir)
     data = training_arrays_or_dataset(model, loss, x, y, sample_weight, class_weight)
     validation = validation_arrays_or_dataset(model, loss, validation_data)
+    batch_size = shortened(batch_size, data, validation)
     programs = _compiled_programs(model, optimizer, loss, metrics, data, batch_size, jit_compile)
 
     record = TrainingRecord(log_dir)
@@ -170,7 +184,6 @@ def _compiled_programs(
     jit_compile: bool | str,
 ) -> EpochPrograms:
     """Programs for these settings: those of the last call where nothing in them changed."""
-    metrics = metrics if isinstance(metrics, Mapping) else list(metrics)
     settings = (loss, metrics, batch_size, jit_compile)
     if _PROGRAMS in vars(model) and model.compiled:
         known, programs = vars(model)[_PROGRAMS]
@@ -219,17 +232,21 @@ def _example_batch(data: Any, batch_size: int) -> Any:
     return keras.utils.unpack_x_y_sample_weight(data.element_spec)
 
 
+def shortened(batch_size: int, *parts: Any) -> int:
+    """The batch size, at most the largest number of samples: what is longer need not be counted."""
+    numbers = [part.n_samples for part in parts if isinstance(part, Arrays)]
+    return min(int(batch_size), max(numbers, default=2**31 - 1))
+
+
 def check_loop_settings(
     model: Any, epochs: Any, batch_size: Any, seed: Any, jit_compile: Any
 ) -> None:
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            "Invalid type for argument `model`: expected a keras.Model. "
-            f"Received: {type(model).__name__}"
-        )
+    checked_model(model)
     whole_number("epochs", epochs, minimum=1)
     whole_number("batch_size", batch_size, minimum=1)
-    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+    if seed is not None and (
+        isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0
+    ):
         raise invalid_argument("seed", "an int >= 0 or None", seed)
     if not isinstance(jit_compile, bool) and jit_compile != "auto":
         raise invalid_argument("jit_compile", 'True, False or "auto"', jit_compile)

@@ -7,7 +7,14 @@ import keras
 import numpy as np
 from keras import tree
 
-from kerasreg.regularizers.validation import invalid_argument
+from kerasreg.checks import (
+    as_floatx,
+    check_inputs,
+    check_sample_weight,
+    check_targets,
+    sample_arrays,
+)
+from kerasreg.regularizers.validation import finite_float, invalid_argument, some_of
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -38,8 +45,6 @@ def training_arrays_or_dataset(
     model: keras.Model, loss: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any
 ) -> Any:
     if not isinstance(x, tf.data.Dataset):
-        if y is None:
-            raise invalid_argument("y", "an array of targets", y)
         return _on_device(checked_arrays(model, loss, x, y, sample_weight, class_weight))
     for name, value in (("y", y), ("sample_weight", sample_weight), ("class_weight", class_weight)):
         if value is not None:
@@ -109,12 +114,14 @@ def checked_arrays(
         ValueError: For empty arrays, arrays of different length, values that are not finite,
             shapes that do not fit, labels outside the classes, both kinds of weights at once.
     """
+    for name, value in (("x", x), ("y", y)):
+        if value is None:
+            raise invalid_argument(f"{prefix}{name}", _NEEDED[name], value)
     arrays = Arrays(
-        tree.map_structure(lambda leaf: _array(f"{prefix}x", leaf), x),
-        tree.map_structure(lambda leaf: _array(f"{prefix}y", leaf), y),
-        None
-        if sample_weight is None
-        else tree.map_structure(lambda leaf: _array(f"{prefix}sample_weight", leaf), sample_weight),
+        *(
+            _in_floatx(f"{prefix}{name}", value)
+            for name, value in (("x", x), ("y", y), ("sample_weight", sample_weight))
+        )
     )
     lengths = {
         name: [len(leaf) for leaf in tree.flatten(part) if leaf is not None]
@@ -136,126 +143,49 @@ def checked_arrays(
                 "Arguments `sample_weight` and `class_weight` exclude each other: multiply them "
                 "into one `sample_weight`"
             )
-        arrays = arrays._replace(sample_weight=_class_weights(arrays.y, class_weight))
-    _check_inputs(model, arrays.x, prefix)
-    _check_targets(model, loss, arrays.y, prefix)
+        arrays = arrays._replace(sample_weight=_class_weights(model, arrays.y, class_weight))
+    check_inputs(model, arrays.x, prefix)
+    check_targets(model, loss, arrays.y, prefix)
+    check_sample_weight(model, loss, arrays.sample_weight, prefix)
     return arrays
 
 
-def _array(name: str, values: Any) -> Any:
-    if values is None:
-        return None
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiubV":
-        raise invalid_argument(name, "an array of numbers", f"array of {array.dtype}")
-    if array.ndim == 0 or len(array) == 0:
-        raise ValueError(
-            f"Invalid value for argument `{name}`: expected at least one sample. "
-            f"Received: {name}.shape={array.shape}"
-        )
-    if array.dtype.kind == "f":
-        # The sum is not finite if one element is not; the slow look is for the message only.
-        if not np.isfinite(array.sum(dtype=np.float64)) and not np.isfinite(array).all():
-            bad = np.argwhere(~np.isfinite(array))
-            raise ValueError(
-                f"Invalid value for argument `{name}`: expected finite numbers. Received: "
-                f"{len(bad)} of {array.size} are NaN or infinite, the first at index "
-                f"{tuple(int(i) for i in bad[0])}"
-            )
-        if array.dtype == np.float64:
-            return array.astype(keras.config.floatx())
-    return array
+_NEEDED = {"x": "an array of at least one sample", "y": "an array of targets"}
 
 
-def _class_weights(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
+def _in_floatx(name: str, part: Any) -> Any:
+    return tree.map_structure(
+        lambda leaf: None if leaf is None else as_floatx(name, leaf),
+        sample_arrays(name, part),
+        none_is_leaf=False,
+    )
+
+
+def _class_weights(model: keras.Model, y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
     """Sample weights from class weights; classes that are not named weigh 1."""
     if not isinstance(y, np.ndarray):
         raise ValueError(
             "Argument `class_weight` needs a single array of targets. Pass `sample_weight`"
         )
+    if not isinstance(class_weight, Mapping):
+        raise invalid_argument("class_weight", "a dict of weights by label", class_weight)
     one_hot = y.ndim == 2 and y.shape[1] > 1
     labels = y.argmax(axis=1) if one_hot else y.reshape(-1)
     if len(labels) != len(y):
         raise ValueError(
             f"Argument `class_weight` needs one label a sample. Received: y.shape={y.shape}"
         )
+    outputs = tree.flatten(getattr(model, "outputs", None) or [])
+    n_classes = max(outputs[0].shape[-1] or 0, 2) if len(outputs) == 1 else 0
     weights = np.ones(len(y), keras.config.floatx())
     for label, weight in class_weight.items():
-        weights[labels == label] = weight
+        of_class = labels == label
+        # A class that the model knows may be without samples.
+        if not np.any(of_class) and label not in range(n_classes):
+            known = np.unique(labels)
+            raise ValueError(
+                "Invalid value for argument `class_weight`: expected labels of the targets, "
+                f"{some_of(known.tolist())}. Received: the label {label!r}"
+            )
+        weights[of_class] = finite_float(f"class_weight[{label!r}]", weight, minimum=0)
     return weights
-
-
-def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(expected) and all(
-        want is None or got == want for got, want in zip(shape, expected, strict=True)
-    )
-
-
-def _check_inputs(model: keras.Model, x: Any, prefix: str) -> None:
-    inputs = tree.flatten(getattr(model, "inputs", None) or [])
-    leaves = tree.flatten(x)
-    if not inputs:
-        return  # a subclassed model: only calling it tells
-    if len(inputs) != len(leaves):
-        raise ValueError(
-            f"Invalid value for argument `{prefix}x`: expected {len(inputs)} arrays for the "
-            f"model's inputs. Received: {len(leaves)}"
-        )
-    for expected, leaf in zip(inputs, leaves, strict=True):
-        shape = tuple(expected.shape)
-        # As Keras does, a missing or additional last axis of length 1 is accepted.
-        if not any(_fits(s, shape) for s in (leaf.shape, (*leaf.shape, 1), _squeezed(leaf.shape))):
-            raise ValueError(
-                f"Invalid shape for argument `{prefix}x`: the model '{model.name}' expects "
-                f"{shape}. Received: {prefix}x.shape={leaf.shape}"
-            )
-
-
-def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
-
-
-def _check_targets(model: keras.Model, loss: Any, y: Any, prefix: str) -> None:
-    outputs = tree.flatten(getattr(model, "outputs", None) or [])
-    name = _loss_name(loss)
-    if len(outputs) != 1 or not isinstance(y, np.ndarray) or name is None:
-        return  # several outputs, or a loss of the user's own: nothing is known about targets
-    output = tuple(outputs[0].shape)
-    if name.startswith("sparse_"):
-        n_classes = output[-1]
-        expected = output[:-1]
-        if not _fits(_squeezed(y.shape) if len(y.shape) > len(expected) else y.shape, expected):
-            raise ValueError(
-                f"Invalid shape for argument `{prefix}y`: the loss {name} expects labels of shape "
-                f"{expected}. Received: {prefix}y.shape={y.shape}"
-            )
-        ignored = getattr(loss, "ignore_class", None)
-        labels = y if ignored is None else y[y != ignored]
-        if labels.size and (labels.min() < 0 or labels.max() >= n_classes or np.any(labels % 1)):
-            raise ValueError(
-                f"Invalid value for argument `{prefix}y`: expected whole labels from 0 to "
-                f"{n_classes - 1}, for the model has {n_classes} outputs. Received: labels from "
-                f"{labels.min()} to {labels.max()}"
-            )
-        return
-    if not any(_fits(s, output) for s in (y.shape, (*y.shape, 1))):
-        raise ValueError(
-            f"Invalid shape for argument `{prefix}y`: the loss {name} expects the shape of the "
-            f"model's output, {output}. Received: {prefix}y.shape={y.shape}"
-        )
-    if name in ("binary_crossentropy", "categorical_crossentropy") and (y.min() < 0 or y.max() > 1):
-        raise ValueError(
-            f"Invalid value for argument `{prefix}y`: the loss {name} expects values from 0 to 1. "
-            f"Received: values from {y.min()} to {y.max()}"
-        )
-
-
-def _loss_name(loss: Any) -> str | None:
-    """The name of one of Keras's own losses, or None."""
-    try:
-        found = keras.losses.get(loss)
-    except (ValueError, TypeError):
-        return None
-    if not getattr(found, "__module__", type(found).__module__).startswith("keras."):
-        return None
-    return found.name if isinstance(found, keras.losses.Loss) else found.__name__

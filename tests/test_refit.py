@@ -170,6 +170,31 @@ def test_the_own_loop_holds_the_support_too():
         assert trained_on() == [0, 1]
 
 
+@pytest.mark.parametrize("optimizer", [ProximalAdam, keras.optimizers.Adam])
+def test_an_optimizer_that_is_not_built_yet_stays_so(optimizer):
+    model = lasso()
+    model.compile(optimizer(0.01), "mse")
+    refit_support(model, X, Y, epochs=1, verbose=0)
+    assert not model.optimizer.built
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert int(values_of(model.optimizer.iterations)) == 2
+
+
+def test_biases_with_two_axes_and_kernels_that_start_at_zero_are_free():
+    inputs = keras.Input((3, 2))
+    hidden = layers.GRU(4, name="gru")(inputs)
+    head = layers.Dense(1, kernel_initializer="zeros", name="head")
+    model = keras.Model(inputs, head(hidden))
+    cell = model.get_layer("gru").cell
+    first = values_of(cell.kernel).copy()
+    first[0, 0] = 0
+    cell.kernel.assign(first)
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    refit_support(model, X.reshape(60, 3, 2), Y, epochs=2, verbose=0)
+    assert values_of(cell.kernel)[0, 0] == 0 and np.count_nonzero(values_of(cell.kernel)) == 23
+    assert values_of(cell.bias).any() and values_of(head.kernel).all()
+
+
 def test_frozen_weights_do_not_count():
     model = lasso()
     model.layers[0].trainable = False

@@ -382,3 +382,21 @@ def test_a_frozen_layer_is_reached():
     assert len(model.losses) == 1
     model.get_layer("hidden").trainable = True
     assert len(model.losses) == 2
+
+
+def test_in_the_middle_of_a_fit():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+
+    def put(epoch, logs):
+        if epoch == 0:
+            regularize(model, {"dense": L2(100.0)})
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=put)
+    if keras.backend.backend() == "jax":
+        with pytest.raises(RuntimeError, match="Call regularize between two fits"):
+            model.fit(X, Y, epochs=3, verbose=0, callbacks=[callback])
+        assert model.losses == []
+        return
+    losses = model.fit(X, Y, epochs=3, batch_size=40, verbose=0, callbacks=[callback])
+    assert losses.history["loss"][1] > losses.history["loss"][0] + 1

@@ -864,3 +864,13 @@ def test_a_trained_model_keeps_its_accuracy():
     right = [np.argmax(values(m(x))[0], axis=1) == y for m in (model, smaller)]
     np.testing.assert_array_equal(*right)
     assert right[0].mean() > 0.9
+
+
+def test_initializers_that_are_arrays_of_the_old_shape():
+    table = np.random.default_rng(0).normal(size=(9, 5)).astype("float32")
+    table[:, [1, 3]] = 0
+    embedding = layers.Embedding(9, 5, embeddings_initializer=keras.initializers.Constant(table))
+    parts = [keras.Input((4,), dtype="int32"), embedding, layers.GlobalAveragePooling1D()]
+    model = keras.Sequential([*parts, layers.Dense(2)])
+    result = shrink(model, timed=False)
+    assert result.layers["after"].tolist() == [3, 2]

@@ -625,3 +625,52 @@ def test_mirrored_strategy_on_two_devices_gives_the_tables_of_one():
         timeout=120,
     )
     assert done.stdout.count("equal 26") == 2, done.stderr[-2000:]
+
+
+class OwnMetrics(keras.Model):
+    """Lists its metrics itself, as Keras's guides do for training steps of one's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(1.0))
+        self.mean = keras.metrics.Mean(name="mean")
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+
+    @property
+    def metrics(self):
+        return [self.mean]
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_model_that_lists_its_metrics_itself():
+    model, monitor = OwnMetrics(), RegularizationMonitor()
+    x = np.ones((8, 3), "float32")
+    model(x)
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    scales = [1.0, 0.0, 0.5]
+    callbacks = [StrengthSchedule(lambda epoch: scales[epoch]), monitor]
+    if keras.backend.backend() == "jax":
+        with pytest.raises(ValueError, match=r"Let it return `\[\*super\(\).metrics, ...\]`"):
+            model.fit(x, x[:, 0], epochs=3, verbose=0, callbacks=callbacks)
+        return
+    model.fit(x, x[:, 0], epochs=3, verbose=0, callbacks=callbacks, validation_data=(x, x[:, 0]))
+    curves = monitor.curves.query("quantity == 'penalty'")
+    full = float(model.losses[0])
+    for split in ("train", "validation"):
+        values = curves[curves["split"] == split]["value"]
+        np.testing.assert_allclose(values, [full * scale for scale in scales], rtol=1e-6)
+
+
+def test_regularizer_without_a_prox_is_said_and_nothing_is_left():
+    orthogonal = keras.regularizers.OrthogonalRegularizer()
+    dense = keras.layers.Dense(2, kernel_regularizer=orthogonal)
+    model = keras.Sequential([keras.Input((3,)), dense])
+    model.compile(ProximalAdam(), "mse")
+    schedule = StrengthSchedule(lambda epoch: 1.0)
+    with pytest.raises(TypeError, match="needs the prox of the regularizer"):
+        model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0, callbacks=[schedule])
+    assert "compute_loss" not in vars(model) and "make_train_function" not in vars(model)

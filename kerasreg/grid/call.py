@@ -5,12 +5,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from kerasreg.checks import (
+    check_losses,
+    checked_metrics,
+    folder_or_none,
+    keras_optimizer,
+    true_or_false,
+)
 from kerasreg.folds import fold_indices
 from kerasreg.grid.elementwise import check_elementwise
 from kerasreg.grid.logs import write_logs
@@ -20,7 +26,7 @@ from kerasreg.grid.task import GridTask, planned_chunks, sensible_chunk_size
 from kerasreg.grid.training import Member
 from kerasreg.progress import check_verbose
 from kerasreg.regularizers.validation import finite_float, invalid_argument, some_of, whole_number
-from kerasreg.training import check_loop_settings
+from kerasreg.training import check_loop_settings, shortened
 from kerasreg.training_data import (
     Arrays,
     checked_arrays,
@@ -153,13 +159,20 @@ def train_grid(
     seeds = checked_seeds(seeds)
     _check_choices(initial_weights, shuffle_seed, chunk_size, verbose)
     log_members = whole_number("log_members", log_members, minimum=1)
-    logs = None if log_dir is None else Path(log_dir)  # what is no path raises now
+    logs = folder_or_none("log_dir", log_dir)
+    checkpoint_dir = folder_or_none("checkpoint_dir", checkpoint_dir)
+    for name, value in (("warm_start", warm_start), ("shuffle", shuffle)):
+        true_or_false(name, value)
+    check_losses(loss)
+    metrics = checked_metrics(metrics)
     start = time.time()
-    optimizer = _optimizer(optimizer)
+    optimizer = keras_optimizer(optimizer)
     check_elementwise(optimizer)
     _check_policy(model)
     data = _built_and_checked(model, loss, x, y, sample_weight)
     pairs = None
+    if folds is None and groups is not None:
+        raise ValueError("Argument `groups` has no place without folds, which it keeps together")
     if folds is not None:
         if not isinstance(data, Arrays):
             raise ValueError("Folds need arrays; a tf.data.Dataset has no rows. Pass x and y")
@@ -176,6 +189,7 @@ def train_grid(
             "of the call before. Pass x and y"
         )
 
+    batch_size = shortened(batch_size, data, validation)
     n_folds = 1 if pairs is None else len(pairs)
     at_once = len(seeds) * (n_folds if warm_start else len(strengths))
     jobs = _jobs(n_jobs)
@@ -191,12 +205,12 @@ def train_grid(
         model=model,
         optimizer=optimizer,
         loss=loss,
-        metrics=metrics if isinstance(metrics, Mapping) else list(metrics),
+        metrics=metrics,
         data=data,
         validation=validation,
         folds=pairs,
         epochs=int(epochs),
-        batch_size=int(batch_size),
+        batch_size=batch_size,
         shuffle_seed=int(shuffle_seed) if shuffle else None,
         initial_weights=initial_weights,
         jit_compile=jit_compile,
@@ -245,11 +259,13 @@ def _plan(
 
 def checked_strengths(strengths: Any) -> list[float]:
     """Strengths as plain floats, ascending."""
-    if isinstance(strengths, str) or not isinstance(strengths, Iterable):
+    if isinstance(strengths, str | Mapping) or not isinstance(strengths, Iterable):
         raise invalid_argument("strengths", "a sequence of finite floats >= 0", strengths)
     found = [finite_float("strengths", each, minimum=0) for each in strengths]
     if not found:
         raise invalid_argument("strengths", "at least one strength", strengths)
+    if max(found) > float(np.finfo(np.float32).max):
+        raise invalid_argument("strengths", "strengths that float32 can hold", max(found))
     twice = sorted(each for each, count in Counter(found).items() if count > 1)
     if twice:
         raise invalid_argument(
@@ -264,6 +280,8 @@ def checked_seeds(seeds: Any) -> list[int]:
     found = [whole_number("seeds", seed, minimum=0) for seed in seeds]
     if not found or len(set(found)) < len(found):
         raise invalid_argument("seeds", "at least one seed, and each once", seeds)
+    if max(found) >= 2**32:  # what NumPy and Keras take
+        raise invalid_argument("seeds", "ints from 0 to 4294967295", max(found))
     return found
 
 
@@ -274,15 +292,6 @@ def _check_choices(initial_weights: Any, shuffle_seed: Any, chunk_size: Any, ver
     if chunk_size is not None:
         whole_number("chunk_size", chunk_size, minimum=1)
     check_verbose(verbose)
-
-
-def _optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
-    try:
-        return keras.optimizers.get(optimizer)
-    except (ValueError, TypeError):
-        raise invalid_argument(
-            "optimizer", "the name or an instance of a Keras optimizer", optimizer
-        ) from None
 
 
 def _check_policy(model: keras.Model) -> None:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# The columns of tidy tables that hold names; all others hold numbers.
+_TEXTS = ("variable", "split", "quantity")
+
+
 def check_columns(name: str, table: Any, columns: tuple[str, ...]) -> None:
     """Raises unless `table` is a table with a row at least and with all the columns."""
     expected = f"Invalid value for argument `{name}`: expected a table with the columns"
@@ -25,16 +29,34 @@ def check_columns(name: str, table: Any, columns: tuple[str, ...]) -> None:
         )
     if not len(table):
         raise ValueError(f"Invalid value for argument `{name}`: expected at least one row")
+    for column in columns:
+        kind = getattr(table[column].dtype, "kind", "O")
+        if column not in _TEXTS and kind not in "iufb":
+            raise ValueError(
+                f"Invalid value for argument `{name}`: expected numbers in the column {column!r}. "
+                f"Received: {table[column].dtype}"
+            )
 
 
 def check_strengths(name: str, table: pd.DataFrame) -> None:
     """Raises unless the column `strength` fits a logarithmic axis."""
     strengths = table["strength"]
-    if not (np.isfinite(strengths) & (strengths > 0)).all():
+    fits = np.isfinite(strengths) & (strengths > 0)
+    if not fits.all():
         raise ValueError(
             f"Invalid value for argument `{name}`: expected finite strengths > 0, for their axis "
-            f"is logarithmic. Received: {strengths.min():g} among them. Pass "
+            f"is logarithmic. Received: {strengths[~fits].iloc[0]:g} among them. Pass "
             f'{name}[{name}["strength"] > 0]'
+        )
+
+
+def check_splits(name: str, table: pd.DataFrame) -> None:
+    """Raises unless there is a split that is drawn."""
+    splits = sorted(table["split"].unique())
+    if not {"train", "validation"} & set(splits):
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected a split 'train' or 'validation'. "
+            f"Received: {some_of(splits)}"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,6 +87,12 @@ def plot_contours(
     elif minimum and "penalty_value" in surface:
         penalty = grid_of("surface", surface, "penalty_value")
         level = _at(minimum, penalty)
+    from matplotlib.colors import is_color_like
+
+    if not is_color_like(color):
+        raise invalid_argument("color", "a colour that Matplotlib knows", color)
+    if levels is not None and not isinstance(levels, Iterable):
+        raise invalid_argument("levels", "a sequence of finite floats", levels)
     if levels is None:
         levels = _default_levels(value, minimum if level is not None else None)
     ways = path if isinstance(path, Mapping) else {} if path is None else {"": path}
@@ -124,7 +130,7 @@ def _default_levels(value: pd.DataFrame, minimum: tuple[float, float] | None) ->
 
 def _heights(value: pd.DataFrame, levels: Sequence[float]) -> np.ndarray:
     """The levels within the range of the surface, ascending: others are no lines."""
-    heights = np.unique([finite_float("levels", height, minimum=-np.inf) for height in levels])
+    heights = np.unique([_finite("levels", height, "finite floats") for height in levels])
     return heights[(value.min(axis=None) < heights) & (heights < value.max(axis=None))]
 
 
@@ -145,11 +151,18 @@ def _point_of(name: str, point: Any, grid: pd.DataFrame) -> tuple[float, float]:
 
 def _level_in(penalty: pd.DataFrame, level: float) -> float:
     lowest, highest = penalty.min(axis=None), penalty.max(axis=None)
-    number = finite_float("level", level, minimum=-np.inf)
+    expected = f"a float > {lowest:g} and < {highest:g}, the range of `penalty_value`"
+    number = _finite("level", level, expected)
     if not lowest < number < highest:
-        expected = f"a float > {lowest:g} and < {highest:g}, the range of `penalty_value`"
         raise invalid_argument("level", expected, level)
     return number
+
+
+def _finite(name: str, value: Any, expected: str) -> float:
+    try:
+        return finite_float(name, value, minimum=-np.inf)
+    except ValueError:
+        raise invalid_argument(name, expected, value) from None
 
 
 def _at(minimum: tuple[float, float], grid: pd.DataFrame) -> float:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasreg.plots.checks import check_columns, check_strengths
+from kerasreg.checks import did_you_mean
+from kerasreg.plots.checks import check_columns, check_splits, check_strengths
 from kerasreg.plots.style import LINE_COLORS, PENALTY_COLORS, axes_or_new
 from kerasreg.regularizers.validation import float_between, invalid_argument
 
@@ -74,6 +75,8 @@ def plot_path(
     middle, low, high = (
         table.unstack("index") for table in (spread.median(), spread.min(), spread.max())
     )
+    if labels is not None and (isinstance(labels, str) or not hasattr(labels, "__len__")):
+        raise invalid_argument("labels", "a sequence of names", labels)
     if labels is not None and len(labels) != middle.shape[1]:
         raise ValueError(
             f"Invalid value for argument `labels`: expected a name for each of the "
@@ -170,9 +173,12 @@ def plot_sparsity(
     known = list(weights["variable"].unique())
     if variables is None:
         variables = [name for name in known if not _is_bias(name)] or known
+    if isinstance(variables, str) or not hasattr(variables, "__len__") or not len(variables):
+        raise invalid_argument("variables", f"a list of names from {known}", variables)
     for name in variables:
         if name not in known:
-            raise invalid_argument("variables", f"names from {known}", name)
+            error = invalid_argument("variables", f"names from {known}", name)
+            raise ValueError(f"{error}{did_you_mean(name, known)}")
     run = [key for key in ("strength", "fold", "seed") if key in weights]
     last = weights[weights["epoch"] == weights.groupby(run, dropna=False)["epoch"].transform("max")]
     n_nonzero = last["n_weights"] - last["n_zero"]
@@ -257,9 +263,11 @@ def plot_cross_validation(
     check_columns("scores", scores, ("strength", "fold", "split", "quantity", "value"))
     known = sorted(scores["quantity"].unique())
     if quantity not in known:
-        raise invalid_argument("quantity", f"one of {known}", quantity)
+        error = invalid_argument("quantity", f"one of {known}", quantity)
+        raise ValueError(f"{error}{did_you_mean(quantity, known)}")
     chosen = scores[scores["quantity"] == quantity]
     check_strengths("scores", chosen)
+    check_splits("scores", chosen)
     ax = axes_or_new(ax)
     ax.set_xscale("log")
     for split, line in (("train", "--"), ("validation", "-")):
@@ -292,7 +300,8 @@ def _of_variable(coefficients: pd.DataFrame, variable: str | None) -> pd.DataFra
         if len(candidates) == 1:
             (variable,) = candidates
     if variable not in known:
-        raise invalid_argument("variable", f"one of {known}", variable)
+        error = invalid_argument("variable", f"one of {known}", variable)
+        raise ValueError(f"{error}{did_you_mean(variable, known)}")
     return coefficients[coefficients["variable"] == variable]
 
 

@@ -60,8 +60,15 @@ def style() -> Iterator[None]:
 
 
 def axes_or_new(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    if ax is not None:
+        if not isinstance(ax, Axes):
+            raise TypeError(
+                "Invalid type for argument `ax`: expected matplotlib Axes, such as "
+                f"figure.add_subplot(), or None. Received: {type(ax).__name__}"
+            )
+        return ax
 
     return Figure(layout="constrained").add_subplot()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerasreg.plots.checks import check_columns
+from kerasreg.checks import did_you_mean
+from kerasreg.plots.checks import check_columns, check_splits
 from kerasreg.plots.style import PENALTY_COLORS, axes_or_new
 from kerasreg.regularizers.validation import invalid_argument
 
@@ -49,9 +50,11 @@ def plot_curves(curves: pd.DataFrame, quantity: str = "loss", ax: Axes | None = 
     check_columns("curves", curves, ("epoch", "split", "quantity", "value"))
     known = sorted(curves["quantity"].unique())
     if quantity not in known:
-        raise invalid_argument("quantity", f"one of {known}", quantity)
-    ax = axes_or_new(ax)
+        error = invalid_argument("quantity", f"one of {known}", quantity)
+        raise ValueError(f"{error}{did_you_mean(quantity, known)}")
     chosen = curves[curves["quantity"] == quantity]
+    check_splits("curves", chosen)
+    ax = axes_or_new(ax)
     for split, line in (("train", "--"), ("validation", "-")):
         spread = chosen[chosen["split"] == split].groupby("epoch")["value"]
         if spread.ngroups == 0:
@@ -103,7 +106,8 @@ def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | N
     check_columns("weight_histograms", weight_histograms, columns)
     known = sorted(weight_histograms["variable"].unique())
     if variable not in known:
-        raise invalid_argument("variable", f"one of {known}", variable)
+        error = invalid_argument("variable", f"one of {known}", variable)
+        raise ValueError(f"{error}{did_you_mean(variable, known)}")
     ax = axes_or_new(ax)
     chosen = weight_histograms[weight_histograms["variable"] == variable]
     counts = chosen.pivot_table(index="bin_left", columns="epoch", values="count")

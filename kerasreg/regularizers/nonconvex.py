@@ -200,8 +200,10 @@ class LogSum(SeparablePenalty):
         modulus, threshold = ops.abs(w), step_size * strength
         product = threshold * self.epsilon
         total, twice = modulus + self.epsilon, 2 * ops.sqrt(product)
-        # Two factors, as the square of a large weight would overflow; 0 where there is no root.
+        # Two factors, as the square of a large weight would overflow; 0 where there is no root,
+        # also if the product is infinite, when the second factor is.
         root = ops.sqrt(ops.relu(total - twice)) * ops.sqrt(total + twice)
+        root = ops.where(total > twice, root, 0.0)
         larger = ops.relu(modulus - 2 * product / (total + root))
         objective = larger * (larger / 2 - modulus) + product * ops.log1p(larger / self.epsilon)
         # In the convex case the two values may differ by less than their rounding.

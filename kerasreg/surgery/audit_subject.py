@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops, tree
 
 import kerasreg.regularizers
+from kerasreg.checks import check_inputs, check_targets, sample_arrays
 from kerasreg.copies import global_state_kept, in_one_line
 from kerasreg.gradients import DataGradient, FunctionLoss, as_tensor, checked_data, resolved_loss
 from kerasreg.optimizers import ProximalOptimizer
@@ -119,6 +120,11 @@ class Subject:
         places_ = places(model)
         if x is not None and y is not None:
             self.x, self.y, _ = checked_data(x, y)
+            check_targets(model, getattr(model, "loss", None), self.y)
+        else:
+            self.x = sample_arrays("x", x)
+        if x is not None:
+            check_inputs(model, self.x)
         self._trained = {id(variable) for variable in model.trainable_variables}
         self._reached = _reached_by_losses(model, places_)
         self.weights = [self._weight(place) for place in places_]

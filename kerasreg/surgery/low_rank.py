@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from kerasreg.checks import checked_model
 from kerasreg.regularizers.validation import float_between
 from kerasreg.surgery.channels import graph_of
 from kerasreg.surgery.rebuilding import Rebuilding, copy_of
@@ -74,6 +75,7 @@ def low_rank(model: keras.Model, tolerance: float) -> LowRank:
     import pandas as pd
 
     tolerance = float_between("tolerance", tolerance, 0.0, 1.0)
+    checked_model(model)
     if not model.built:
         named_variables(model)  # its error says how to build it
     if graph_of(model) is None:
@@ -91,6 +93,11 @@ def low_rank(model: keras.Model, tolerance: float) -> LowRank:
             return None
         kernel = values_of(layer.kernel).astype(float)
         (n, m), path, count = kernel.shape, paths[id(layer)], layer.count_params()
+        if not np.isfinite(kernel).all():
+            raise ValueError(
+                f"The weights '{path}/kernel' have no singular values: expected finite numbers. "
+                f"Received: {np.sum(~np.isfinite(kernel))} of {kernel.size} are NaN or infinite"
+            )
         u, s, vt = np.linalg.svd(kernel, full_matrices=False)
         tail = np.sqrt(np.append(np.cumsum(s[::-1] ** 2)[::-1], 0.0))  # errors of ranks 0, 1, …
         rank = max(1, int(np.argmax(tail <= tolerance * tail[0])))

@@ -188,7 +188,12 @@ def copy_of(layer: Any, changes: dict[str, Any] | None = None) -> Any:
     """A layer of the same class and config, but for changed arguments, without regularizers."""
     if isinstance(layer, keras.layers.ActivityRegularization):  # it does nothing else
         return keras.layers.Identity(name=layer.name, dtype=layer.dtype_policy.name)
-    new = type(layer).from_config({**layer.get_config(), **(changes or {})})
+    config = {**layer.get_config(), **(changes or {})}
+    for name in [name for name in config if changes and name.endswith("_initializer")]:
+        initializer = getattr(layer, name, None)
+        if isinstance(initializer, keras.initializers.Constant) and np.ndim(initializer.value):
+            config[name] = "zeros"  # an array of the old shape; the values are put in later
+    new = type(layer).from_config(config)
     if isinstance(layer, keras.layers.Lambda):  # a loaded lambda has lost its globals
         new.function = layer.function
     if isinstance(layer, keras.layers.Layer):

@@ -8,10 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasreg.checks import check_inputs, checked_model, keras_optimizer
 from kerasreg.copies import held_regularizers, put_regularizers
-from kerasreg.gradients import checked_model
+from kerasreg.gradients import checked_data
 from kerasreg.regularizers import scaled_regularizer
-from kerasreg.regularizers.validation import finite_float, invalid_argument
+from kerasreg.regularizers.validation import finite_float, invalid_argument, whole_number
 from kerasreg.surgery.places import places
 from kerasreg.surgery.regularize import forget_programs
 from kerasreg.variables import values_of
@@ -37,8 +38,8 @@ def refit_support(
     strength λ of MCP, SCAD and the like is. Afterwards they are what they were, as are the
     optimizer of `compile` and its state: only weights have changed.
 
-    Zeros are held in every weight that has a regularizer, and in every kernel (an array with two
-    axes or more). Biases and scales without a regularizer are free.
+    Zeros are held in every weight that has a regularizer, and in every kernel that is not all
+    zero, as one is that starts at zero. Biases and scales without a regularizer are free.
 
     Args:
         model: A compiled Keras model with exact zeros, as a proximal optimizer leaves them.
@@ -76,7 +77,14 @@ def refit_support(
             f"The model '{model.name}' is not compiled, so its loss is not known. Compile it: "
             '`model.compile("adam", loss)`'
         )
-    fresh = _fresh(model.optimizer if optimizer is None else optimizer)
+    if "epochs" in fit_arguments:
+        whole_number("epochs", fit_arguments["epochs"], minimum=1)
+    if y is not None:
+        inputs, _, _ = checked_data(x, y, fit_arguments.get("sample_weight"))
+        check_inputs(model, inputs)
+    elif x is None:
+        raise invalid_argument("x", "samples to train on", x)
+    fresh = _fresh(model, optimizer)
     with fixed_support(model), _relaxed(model, relaxation), _trained_by(model, fresh):
         return model.fit(x, y, **fit_arguments)
 
@@ -101,11 +109,13 @@ def fixed_support(model: keras.Model) -> Iterator[None]:
     ...     history = model.fit(x, y, verbose=0)
     """
     held = []
+    checked_model(model)
     for place in places(model):
         variable = place.variable
-        if variable.trainable and (variable.regularizer is not None or len(variable.shape) >= 2):
+        if variable.trainable and (variable.regularizer is not None or place.is_kernel):
             is_zero = values_of(variable) == 0
-            if is_zero.any():
+            # A whole kernel of zeros that no penalty has chosen is one that starts at zero.
+            if is_zero.any() and (variable.regularizer is not None or not is_zero.all()):
                 held.append((variable, variable.constraint, is_zero))
     if not held:
         raise ValueError(
@@ -158,17 +168,16 @@ def _relaxed(model: keras.Model, relaxation: float) -> Iterator[None]:
         forget_programs(model)
 
 
-def _fresh(optimizer: Any) -> keras.optimizers.Optimizer:
-    if isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built:
-        return optimizer
-    try:
-        if isinstance(optimizer, keras.optimizers.Optimizer):
-            return type(optimizer).from_config(optimizer.get_config())
-        return keras.optimizers.get(optimizer)
-    except (ValueError, TypeError):
-        raise invalid_argument(
-            "optimizer", "the name or an instance of a Keras optimizer", optimizer
-        ) from None
+def _fresh(model: keras.Model, given: Any) -> keras.optimizers.Optimizer:
+    optimizer = keras_optimizer(model.optimizer if given is None else given)
+    # The model's own is another one too if it is not built yet: it would be built here, to
+    # weights without penalties.
+    if optimizer.built or optimizer is model.optimizer:
+        optimizer = type(optimizer).from_config(optimizer.get_config())
+    scaling = keras.optimizers.LossScaleOptimizer
+    if isinstance(model.optimizer, scaling) and not isinstance(optimizer, scaling):
+        optimizer = scaling(optimizer)  # as `compile` does in float16
+    return optimizer
 
 
 @contextmanager

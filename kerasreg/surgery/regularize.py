@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from kerasreg.checks import checked_model
 from kerasreg.copies import in_one_line, rebuilt
-from kerasreg.gradients import checked_model
 from kerasreg.optimizers import ProximalOptimizer, proximal_optimizer_of
 from kerasreg.regularizers import as_penalty
 from kerasreg.regularizers.gate import without_gate
@@ -61,6 +61,7 @@ def regularize(model: keras.Model, rules: Mapping[Any, Any]) -> pd.DataFrame:
     Raises:
         ValueError: If the model is not built, a rule matches nothing, or its name means two
             things. The model is then unchanged.
+        RuntimeError: On JAX in the middle of a `fit`, whose step cannot learn of it.
         TypeError: If a key or a regularizer is none; if the model's optimizer is a proximal one
             that does not know the regularizer.
 
@@ -79,6 +80,11 @@ def regularize(model: keras.Model, rules: Mapping[Any, Any]) -> pd.DataFrame:
     checked_model(model)
     if not isinstance(rules, Mapping) or not rules:
         raise invalid_argument("rules", 'a dict such as {"dense*/kernel": regularizer}', rules)
+    if getattr(model, "_jax_state", None) is not None:
+        raise RuntimeError(
+            f"The model '{model.name}' is in the middle of a fit, whose compiled step has the old "
+            "regularizers in it. Call regularize between two fits"
+        )
     all_places = places(model)
     given: dict[int, Any] = {}
     for key, value in rules.items():
@@ -117,7 +123,11 @@ def regularize(model: keras.Model, rules: Mapping[Any, Any]) -> pd.DataFrame:
 
 def forget_programs(model: keras.Model) -> None:
     """Lets the next `fit` and `evaluate` compile anew, with the regularizers that there are now."""
-    model.train_function = model.test_function = None
+    # Made at once and traced when called: a callback may do this in the middle of a `fit`.
+    if model.train_function is not None:
+        model.make_train_function(force=True)
+    if model.test_function is not None:
+        model.make_test_function(force=True)
 
 
 def _regularizer(key: Any, value: Any) -> Any:

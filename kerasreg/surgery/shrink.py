@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kerasreg.regularizers.validation import finite_float, invalid_argument
+from kerasreg.checks import check_inputs, checked_model, sample_arrays, true_or_false
+from kerasreg.regularizers.validation import finite_float, invalid_argument, whole_number
 from kerasreg.surgery.channels import Analysis, graph_of
 from kerasreg.surgery.costs import (
     file_size,
@@ -115,8 +116,11 @@ def shrink(
         Liu, Li, Shen, Huang, Yan & Zhang, Learning efficient convolutional networks through
         network slimming (2017), whose γ are zero only up to a threshold; here they are zero.
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise invalid_argument("batch_size", "an int >= 1", batch_size)
+    checked_model(model)
+    if hasattr(x, "element_spec"):
+        raise invalid_argument("x", "arrays; take a batch: `x, y = next(iter(dataset))`", x)
+    batch_size = whole_number("batch_size", batch_size, minimum=1)
+    true_or_false("timed", timed)
     tolerance = finite_float("tolerance", tolerance, minimum=0)
     if not model.built:
         named_variables(model)  # its error says how to build it
@@ -125,6 +129,8 @@ def shrink(
     if x is None:
         x = random_inputs(model, batch_size)
     else:
+        x = sample_arrays("x", x)
+        check_inputs(model, x)
         x = keras.tree.map_structure(lambda values: values[:batch_size], x)
     if x is not None:
         _check_outputs(model, smaller, x, tolerance)
@@ -164,7 +170,7 @@ def _check_outputs(model: keras.Model, smaller: keras.Model, x: Any, tolerance: 
         difference = np.max(np.abs(right - own), initial=0.0)
         if difference <= tolerance * scale:  # False for NaN
             continue
-        if not np.array_equal(right, again[at]):
+        if not np.array_equal(right, again[at], equal_nan=True):
             reason = "they are random: two calls of the model differ too"
         elif not np.isfinite(scale):
             reason = "they are not finite"

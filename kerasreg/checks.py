@@ -1,0 +1,322 @@
+"""Checks of arguments that many functions share: samples, settings of `compile`, folders.
+
+What is wrong is said in one line before any work, and not by a traceback from within TensorFlow.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import tree
+
+from kerasreg.regularizers.validation import invalid_argument, some_of
+
+# What `compile` understands besides the names in keras.metrics.
+_METRIC_WORDS = ("accuracy", "acc", "crossentropy", "ce")
+
+
+def did_you_mean(
+    name: Any, known: Iterable[str], accepted: Callable[[str], bool] = lambda name: True
+) -> str:
+    """A sentence with the known name that is nearest to a wrong one, or nothing."""
+    near = difflib.get_close_matches(name.lower(), list(known)) if isinstance(name, str) else []
+    return next((f". Did you mean {each!r}?" for each in near if accepted(each)), "")
+
+
+def true_or_false(name: str, value: Any) -> bool:
+    """Returns `value` as a bool: a text such as "no" would count as true."""
+    if not isinstance(value, bool | np.bool_):
+        raise invalid_argument(name, "True or False", value)
+    return bool(value)
+
+
+def folder_or_none(name: str, value: Any) -> Path | None:
+    """A folder that need not exist, as a path."""
+    if value is None:
+        return None
+    if not isinstance(value, str | os.PathLike):
+        raise invalid_argument(name, "the path of a folder, or None", value)
+    return Path(value)
+
+
+def checked_model(model: Any) -> keras.Model:
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "Invalid type for argument `model`: expected a keras.Model. "
+            f"Received: {type(model).__name__}"
+        )
+    return model
+
+
+# Settings of `compile`
+
+
+def keras_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
+    """The Keras optimizer behind a name or an instance."""
+    try:
+        found = keras.optimizers.get(optimizer)
+    except (ValueError, TypeError):
+        found = None
+    if found is None:
+        expected = "the name or an instance of a Keras optimizer"
+        raise _unknown("optimizer", expected, optimizer, keras.optimizers)
+    return found
+
+
+def keras_loss(loss: Any) -> Any:
+    """What Keras makes of a loss, or None for an output without one."""
+    try:
+        return keras.losses.get(loss)
+    except (ValueError, TypeError):
+        raise _unknown("loss", _A_LOSS, loss, keras.losses) from None
+
+
+def check_losses(loss: Any) -> None:
+    """Raises unless there is a loss for at least one output, and each is one."""
+    if not [found for found in map(keras_loss, tree.flatten(loss)) if found is not None]:
+        raise invalid_argument("loss", _A_LOSS, loss)
+
+
+def checked_metrics(metrics: Any) -> Any:
+    """Metrics as `compile` takes them, a list or a dict by output."""
+    if metrics is None:
+        return []
+    if not isinstance(metrics, list | tuple | Mapping):
+        raise invalid_argument("metrics", 'a list such as ["mae"], or a dict by output', metrics)
+    for metric in tree.flatten(metrics):
+        try:
+            if metric not in (None, *_METRIC_WORDS):
+                keras.metrics.get(metric)
+        except (ValueError, TypeError):
+            expected = "names of Keras metrics, keras.metrics.Metric or callables"
+            raise _unknown("metrics", expected, metric, keras.metrics) from None
+    return metrics if isinstance(metrics, Mapping) else list(metrics)
+
+
+_A_LOSS = "the name of a Keras loss, a keras.losses.Loss or a callable"
+
+
+def _unknown(argument: str, expected: str, received: Any, module: Any) -> ValueError:
+    error = invalid_argument(argument, expected, received)
+    known = {name.lower() for name in vars(module) if not name.startswith("_")} | {"mse", "mae"}
+
+    def accepted(name: str) -> bool:
+        try:
+            return module.get(name) is not None
+        except (ValueError, TypeError):
+            return False
+
+    return ValueError(f"{error}{did_you_mean(received, sorted(known), accepted)}")
+
+
+# Samples
+
+
+def sample_arrays(name: str, part: Any, *, numbers: bool = True) -> Any:
+    """A nested structure of samples with an array, not empty and finite, in place of each leaf.
+
+    A list of numbers, or of such lists, is one array; a list that has arrays in it is a structure
+    of them, as in `fit`.
+
+    Args:
+        name: The argument, for messages.
+        part: Arrays, tensors, tables, lists of numbers; None stays None.
+        numbers: Whether texts and objects are refused.
+    """
+
+    def read(inner: Any) -> Any:
+        is_list = isinstance(inner, list | tuple)
+        if isinstance(inner, dict) or (is_list and any(map(_has_axes, tree.flatten(inner)))):
+            return None  # and on to what is in it
+        return tree.MAP_TO_NONE if inner is None else sample_array(name, inner, numbers=numbers)
+
+    return None if part is None else tree.traverse(read, part)
+
+
+def sample_array(
+    name: str, values: Any, *, numbers: bool = True, finite: bool = True
+) -> np.ndarray:
+    """Samples as an array, not empty and, with `finite`, finite."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected an array of numbers, with as many in "
+            "each row. Received: rows of different lengths"
+        ) from None
+    if numbers and (array.dtype.kind not in "fiubV" or array.dtype.names):
+        fix = ""
+        if hasattr(values, "toarray"):
+            fix = f". Pass {name}.toarray()"
+        elif array.dtype == object and array.ndim:
+            fix = _first_that_is_no_number(array)
+        raise ValueError(
+            f"{invalid_argument(name, 'an array of numbers', f'array of {array.dtype}')}{fix}"
+        )
+    if array.ndim == 0 or len(array) == 0:
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected at least one sample. "
+            f"Received: {name}.shape={array.shape}"
+        )
+    # The sum is not finite if one element is not; the slow look is for the message only.
+    if finite and array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            raise ValueError(
+                f"Invalid value for argument `{name}`: expected finite numbers. Received: "
+                f"{len(bad)} of {array.size} are NaN or infinite, the first at index "
+                f"{tuple(int(i) for i in bad[0])}"
+            )
+    return array
+
+
+def _first_that_is_no_number(array: np.ndarray) -> str:
+    for index, value in np.ndenumerate(array):
+        if not isinstance(value, int | float | np.number):
+            return f", with {value!r} at index {index}"
+    return '. Pass it as np.asarray(…, dtype="float32")'
+
+
+def as_floatx(name: str, array: np.ndarray) -> np.ndarray:
+    """Doubles as Keras's `floatx`; others as they are."""
+    floatx = keras.config.floatx()
+    if array.dtype != np.float64 or floatx == "float64":
+        return array
+    with np.errstate(over="ignore"):  # said below
+        cast = array.astype(floatx)
+    if not np.isfinite(cast.sum(dtype=np.float64)) and not np.isfinite(cast).all():
+        largest = np.abs(array).max()
+        raise ValueError(
+            f"Invalid value for argument `{name}`: expected numbers that {floatx} can hold. "
+            f"Received: {largest:.3g} among them. Scale them"
+        )
+    return cast
+
+
+def _has_axes(leaf: Any) -> bool:
+    return len(getattr(leaf, "shape", ())) > 0
+
+
+# Samples and the model
+
+
+def check_inputs(model: keras.Model, x: Any, prefix: str = "") -> None:
+    """Raises for arrays that do not fit the inputs of a model whose inputs are known."""
+    inputs = tree.flatten(getattr(model, "inputs", None) or [])
+    leaves = tree.flatten(x)
+    if not inputs:
+        return  # a subclassed model: only calling it tells
+    if isinstance(x, dict):
+        struct = getattr(model, "_inputs_struct", None)
+        keys = list(struct) if isinstance(struct, dict) else []
+        names = [each._keras_history.operation.name for each in inputs]
+        if not any(known and set(known) <= set(x) for known in (keys, names)):
+            expected = _expected_inputs(model.name, keys or (names if len(names) > 1 else []))
+            raise ValueError(
+                f"Invalid value for argument `{prefix}x`: expected {expected}. Received: a dict "
+                f"with the keys {some_of(x)}"
+            )
+        return
+    if len(inputs) != len(leaves):
+        raise ValueError(
+            f"Invalid value for argument `{prefix}x`: expected {len(inputs)} arrays for the "
+            f"model's inputs. Received: {len(leaves)}"
+        )
+    for expected, leaf in zip(inputs, leaves, strict=True):
+        shape = tuple(expected.shape)
+        # As Keras does, a missing or additional last axis of length 1 is accepted.
+        if not any(_fits(s, shape) for s in (leaf.shape, (*leaf.shape, 1), _squeezed(leaf.shape))):
+            raise ValueError(
+                f"Invalid shape for argument `{prefix}x`: the model '{model.name}' expects "
+                f"{shape}. Received: {prefix}x.shape={tuple(leaf.shape)}"
+            )
+
+
+def _expected_inputs(model_name: str, names: list[str]) -> str:
+    if not names:
+        return f"one array for the model '{model_name}'"
+    return f"one array for each input of the model '{model_name}', {some_of(names)}"
+
+
+def check_targets(model: keras.Model, loss: Any, y: Any, prefix: str = "") -> None:
+    """Raises for targets that do not fit the output of a model and one of Keras's losses."""
+    outputs = tree.flatten(getattr(model, "outputs", None) or [])
+    name = _loss_name(loss)
+    if len(outputs) != 1 or not isinstance(y, np.ndarray) or name is None:
+        return  # several outputs, or a loss of the user's own: nothing is known about targets
+    output = tuple(outputs[0].shape)
+    if name.startswith("sparse_"):
+        n_classes = output[-1]
+        expected = output[:-1]
+        if not _fits(_squeezed(y.shape) if len(y.shape) > len(expected) else y.shape, expected):
+            raise ValueError(
+                f"Invalid shape for argument `{prefix}y`: the loss {name} expects labels of shape "
+                f"{expected}. Received: {prefix}y.shape={y.shape}"
+            )
+        ignored = getattr(loss, "ignore_class", None)
+        labels = y if ignored is None else y[y != ignored]
+        if labels.size and (labels.min() < 0 or labels.max() >= n_classes or np.any(labels % 1)):
+            raise ValueError(
+                f"Invalid value for argument `{prefix}y`: expected whole labels from 0 to "
+                f"{n_classes - 1}, for the model has {n_classes} outputs. Received: labels from "
+                f"{labels.min()} to {labels.max()}"
+            )
+        return
+    if not any(_fits(s, output) for s in (y.shape, (*y.shape, 1))):
+        raise ValueError(
+            f"Invalid shape for argument `{prefix}y`: the loss {name} expects the shape of the "
+            f"model's output, {output}. Received: {prefix}y.shape={y.shape}"
+        )
+    if name in ("binary_crossentropy", "categorical_crossentropy") and (y.min() < 0 or y.max() > 1):
+        raise ValueError(
+            f"Invalid value for argument `{prefix}y`: the loss {name} expects values from 0 to 1. "
+            f"Received: values from {y.min()} to {y.max()}"
+        )
+
+
+def check_sample_weight(
+    model: keras.Model, loss: Any, sample_weight: Any, prefix: str = ""
+) -> None:
+    """Raises for weights that do not fit what one of Keras's losses leaves of the output."""
+    outputs = tree.flatten(getattr(model, "outputs", None) or [])
+    if (
+        len(outputs) != 1
+        or not isinstance(sample_weight, np.ndarray)
+        or _loss_name(loss) is None
+        or len(outputs[0].shape) < 2
+    ):
+        return
+    shape, expected = sample_weight.shape, tuple(outputs[0].shape)[:-1]
+    if shape[1:] == (1,) or _fits(shape, expected[: len(shape)]):
+        return
+    raise ValueError(
+        f"Invalid shape for argument `{prefix}sample_weight`: expected one weight a sample, "
+        f"({len(sample_weight)},). Received: {prefix}sample_weight.shape={shape}"
+    )
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(expected) and all(
+        want is None or got == want for got, want in zip(shape, expected, strict=True)
+    )
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
+
+
+def _loss_name(loss: Any) -> str | None:
+    """The name of one of Keras's own losses, or None."""
+    try:
+        found = keras.losses.get(loss)
+    except (ValueError, TypeError):
+        return None
+    if not getattr(found, "__module__", type(found).__module__).startswith("keras."):
+        return None
+    return found.name if isinstance(found, keras.losses.Loss) else found.__name__
