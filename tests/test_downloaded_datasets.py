@@ -138,7 +138,8 @@ def test_bad_arguments(trusted):
         datasets.load("minst")
     assert str(raised.value) == (
         "Invalid value for argument `name`: expected one of 'breast_cancer', 'diabetes', "
-        "'digits', 'wine', 'mnist', 'fashion_mnist', 'imdb'. Received: name='minst'"
+        "'digits', 'wine', 'mnist', 'fashion_mnist', 'imdb'. Received: name='minst'. Did you mean "
+        "'mnist'?"
     )
 
 

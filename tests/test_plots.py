@@ -64,7 +64,8 @@ def test_unknown_quantity():
     with pytest.raises(ValueError) as error:
         plot_curves(curves_of([0]), "lose")
     assert str(error.value) == (
-        "Invalid value for argument `quantity`: expected one of ['loss']. Received: quantity='lose'"
+        "Invalid value for argument `quantity`: expected one of ['loss']. Received: "
+        "quantity='lose'. Did you mean 'loss'?"
     )
 
 
@@ -95,7 +96,7 @@ def test_unknown_variable():
         plot_histograms(histograms(), "kernel")
     assert str(error.value) == (
         "Invalid value for argument `variable`: expected one of ['dense/kernel']. "
-        "Received: variable='kernel'"
+        "Received: variable='kernel'. Did you mean 'dense/kernel'?"
     )
 
 
@@ -284,7 +285,7 @@ def test_number_of_weights_of_named_variables():
         plot_sparsity(sparsity_table(), variables=["kernel"])
     assert str(error.value) == (
         "Invalid value for argument `variables`: expected names from ['dense/kernel', "
-        "'dense/bias']. Received: variables='kernel'"
+        "'dense/bias']. Received: variables='kernel'. Did you mean 'dense/kernel'?"
     )
 
 
@@ -533,7 +534,8 @@ def test_descents():
         ),
         (
             {"level": float("nan")},
-            "`level`: expected a finite float >= -inf. Received: level=nan",
+            "`level`: expected a float > 0 and < 12, the range of `penalty_value`. Received: "
+            "level=nan",
         ),
         (
             {"minimum": (4.0, 0.0)},
