@@ -33,6 +33,7 @@ from kerasreg.regularizers import (
     SCAD,
     ElasticNet,
     GroupLasso,
+    KLSparsity,
     LogSum,
     SparseGroupLasso,
     as_penalty,
@@ -180,6 +181,18 @@ def test_what_is_not_finite_stays_so_and_touches_nothing_else(case, rng, shape, 
         # The Newton steps end when those of all groups are short.
         tolerance = max(EPSILON[dtype], 1e-6)
         np.testing.assert_allclose(u[others], expected[others], tolerance, tolerance)
+
+
+@thoroughly
+@given(seeds, st.floats(0.001, 0.999))
+def test_the_divergence_of_activities_on_target_does_not_round_below_zero(rng, target):
+    penalty = KLSparsity(1.0, target)
+    # A thousand neighbours of the target, each a unit of its own, and all of them together.
+    units = rng.integers(-40, 40, 1000) * EPSILON["float32"]
+    w = (np.float32(target) * (1 + units)).astype("float32")
+    if BACKEND != "jax":
+        assert all(float(penalty(w[i : i + 1])) >= 0 for i in range(100))
+    assert float(penalty(w)) >= 0
 
 
 # The prox

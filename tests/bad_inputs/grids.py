@@ -6,6 +6,7 @@ import numpy as np
 
 from bad_inputs.case import Case
 from bad_inputs.subjects import (
+    L1,
     LABELS,
     NAN,
     SPARSE,
@@ -20,6 +21,7 @@ from bad_inputs.subjects import (
     validate,
     written,
 )
+from kerasreg.optimality import strength_max
 
 MEMBERS, VALIDATION = cache(grid), cache(validate)
 
@@ -531,5 +533,14 @@ CASES = [
         lambda: VALIDATION().refit(seed=-1),
         ValueError,
         "Invalid value for argument `seeds`: expected an int >= 0. Received: seeds=-1",
+    ),
+    Case(
+        "strength_max of one class",
+        lambda: strength_max(linear(1, L1, "sigmoid"), X, np.zeros(8), "binary_crossentropy"),
+        ValueError,
+        (
+            "strength_max could not fit the bias at zero weights: all targets are equal, and the "
+            "best bias for them is infinite. Pass samples of more than one class"
+        ),
     ),
 ]

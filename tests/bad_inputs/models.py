@@ -197,15 +197,6 @@ CASES = [
         "The weights 'dense/kernel' have no regularizer, so no strength makes them zero",
     ),
     Case(
-        "strength_max of one class",
-        lambda: strength_max(linear(1, L1, "sigmoid"), X, np.zeros(8), "binary_crossentropy"),
-        ValueError,
-        (
-            "strength_max could not fit the bias at zero weights: all targets are equal, and the "
-            "best bias for them is infinite. Pass samples of more than one class"
-        ),
-    ),
-    Case(
         "strength_max of no samples",
         lambda: strength_max(linear(), X[:0], Y[:0], "mse"),
         ValueError,
