@@ -221,7 +221,7 @@ def test_errors():
         refit_support(model, X, Y, optimizer="adm")
     assert str(raised.value) == (
         "Invalid value for argument `optimizer`: expected the name or an instance of a Keras "
-        "optimizer. Received: optimizer='adm'"
+        "optimizer. Received: optimizer='adm'. Did you mean 'adam'?"
     )
     with pytest.raises(ValueError) as raised:
         refit_support(keras.Sequential([keras.Input((6,)), layers.Dense(1)]), X, Y)
