@@ -21,12 +21,32 @@ from kerasreg.regularizers.validation import invalid_argument, some_of
 _METRIC_WORDS = ("accuracy", "acc", "crossentropy", "ce")
 
 
+def unknown_name(
+    argument: str,
+    expected: str,
+    received: Any,
+    known: Iterable[str],
+    accepted: Callable[[str], bool] = lambda name: True,
+) -> ValueError:
+    """The error about a name that is none of the known ones, with the nearest that is accepted."""
+    error = invalid_argument(argument, expected, received)
+    return ValueError(f"{error}{did_you_mean(received, known, accepted)}")
+
+
 def did_you_mean(
     name: Any, known: Iterable[str], accepted: Callable[[str], bool] = lambda name: True
 ) -> str:
     """A sentence with the known name that is nearest to a wrong one, or nothing."""
     near = difflib.get_close_matches(name.lower(), list(known)) if isinstance(name, str) else []
     return next((f". Did you mean {each!r}?" for each in near if accepted(each)), "")
+
+
+def seed_number(name: str, value: Any) -> int:
+    """Returns a seed that NumPy, scikit-learn and Keras take, as a plain int."""
+    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_int or not 0 <= value < 2**32:
+        raise invalid_argument(name, f"an int from 0 to {2**32 - 1}", value)
+    return int(value)
 
 
 def true_or_false(name: str, value: Any) -> bool:
@@ -103,7 +123,6 @@ _A_LOSS = "the name of a Keras loss, a keras.losses.Loss or a callable"
 
 
 def _unknown(argument: str, expected: str, received: Any, module: Any) -> ValueError:
-    error = invalid_argument(argument, expected, received)
     known = {name.lower() for name in vars(module) if not name.startswith("_")} | {"mse", "mae"}
 
     def accepted(name: str) -> bool:
@@ -112,7 +131,7 @@ def _unknown(argument: str, expected: str, received: Any, module: Any) -> ValueE
         except (ValueError, TypeError):
             return False
 
-    return ValueError(f"{error}{did_you_mean(received, sorted(known), accepted)}")
+    return unknown_name(argument, expected, received, sorted(known), accepted)
 
 
 # Samples

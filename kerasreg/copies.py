@@ -22,9 +22,10 @@ from keras.src.models.functional import Functional
 from keras.src.random import seed_generator
 from keras.src.saving.serialization_lib import SafeModeScope
 
+from kerasreg.checks import seed_number
 from kerasreg.regularizers import scaled_regularizer
 from kerasreg.regularizers.gate import without_gate
-from kerasreg.regularizers.validation import finite_float, invalid_argument
+from kerasreg.regularizers.validation import finite_float
 from kerasreg.variables import layer_paths, named_variables, values_of
 
 # What building a model reads or advances in Keras, besides Python's and NumPy's random numbers.
@@ -70,15 +71,14 @@ def fresh_values(model: keras.Model, seed: int) -> list[np.ndarray]:
     >>> [values.shape for values in fresh_values(model, seed=1)]
     [(3, 2), (2,)]
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise invalid_argument("seed", "an int from 0 to 4294967295", seed)
+    seed = seed_number("seed", seed)
     _check_built(model)
     own = own_objects(model)
     with global_state_kept():
-        _set_seed(int(seed), exactly=bool(own))
+        _set_seed(seed, exactly=bool(own))
         values = _values_of_layers_alone(model) if not own else None
         if values is None:
-            _set_seed(int(seed), exactly=bool(own))
+            _set_seed(seed, exactly=bool(own))
             values = _values_by_id(model, rebuilt(model))
     return [values[id(variable)] for variable in variables_of(model)]
 

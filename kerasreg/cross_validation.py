@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kerasreg.checks import checked_model, did_you_mean
+from kerasreg.checks import checked_model, unknown_name
 from kerasreg.folds import fold_indices
 from kerasreg.grid import train_grid
 from kerasreg.grid.record import GridRecord
@@ -182,15 +182,13 @@ class CrossValidation:
             ValueError: For an unknown rule or quantity, or if members diverged at every strength.
         """
         if rule not in RULES:
-            error = invalid_argument("rule", f"one of {list(RULES)}", rule)
-            raise ValueError(f"{error}{did_you_mean(rule, RULES)}")
+            raise unknown_name("rule", f"one of {list(RULES)}", rule, RULES)
         if mode not in ("min", "max", None):
             raise invalid_argument("mode", '"min", "max" or None', mode)
         summary = self.summary
         known = sorted(summary["quantity"].unique())
         if quantity not in known:
-            error = invalid_argument("quantity", f"one of {known}", quantity)
-            raise ValueError(f"{error}{did_you_mean(quantity, known)}")
+            raise unknown_name("quantity", f"one of {known}", quantity, known)
         if mode is None:
             mode = "max" if any(part in quantity for part in _MORE_IS_BETTER) else "min"
         chosen = (summary["quantity"] == quantity) & (summary["split"] == "validation")

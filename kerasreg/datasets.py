@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from kerasreg.checks import did_you_mean
-from kerasreg.regularizers.validation import finite_float, invalid_argument, whole_number
+from kerasreg.checks import seed_number, unknown_name
+from kerasreg.regularizers.validation import finite_float, whole_number
 
 
 @dataclass(frozen=True)
@@ -213,8 +213,7 @@ def load(name: str, *, seed: int = 0) -> Dataset:
     }
     if not isinstance(name, str) or name not in downloaded:
         known = ", ".join(repr(known) for known in [*bundled, *downloaded])
-        error = invalid_argument("name", f"one of {known}", name)
-        raise ValueError(f"{error}{did_you_mean(name, [*bundled, *downloaded])}")
+        raise unknown_name("name", f"one of {known}", name, [*bundled, *downloaded])
     return downloaded[name](seed=seed)
 
 
@@ -251,7 +250,7 @@ def sparse_logistic(
     """
     whole_number("n_samples", n_samples, minimum=1)
     whole_number("n_features", n_features, minimum=3)
-    whole_number("seed", seed, minimum=0)
+    seed_number("seed", seed)
     whole_number("n_held_out", n_held_out, minimum=1)
     random = np.random.default_rng(seed)
     true_weights = np.concatenate([[1.0, 0.5, -0.5], np.zeros(n_features - 3)])
@@ -308,13 +307,6 @@ def note_line() -> NoteLine:
     return NoteLine(x, y[:, 0], random.randn(2, 1)[:, 0], random.randn(2, 1)[:, 0])
 
 
-def checked_seed(seed: Any) -> int:
-    """Returns a seed that scikit-learn takes."""
-    if whole_number("seed", seed, minimum=0) >= 2**32:
-        raise invalid_argument("seed", "an int from 0 to 4294967295", seed)
-    return int(seed)
-
-
 def split_off(x: Any, y: Any, size: int, seed: int) -> tuple[Any, Any, Any, Any]:
     """Takes `size` random rows off: x without them, these rows of x, and the same for y.
 
@@ -336,7 +328,7 @@ def _split(x: Any, y: Any, validation: float, test: float, seed: int) -> dict[st
     """
     validation = finite_float("validation", validation, minimum=0, maximum=1)
     test = finite_float("test", test, minimum=0, maximum=1)
-    checked_seed(seed)
+    seed_number("seed", seed)
     n_validation, n_test = round(validation * len(x)), round(test * len(x))
     n_classes = len(np.unique(y)) if y.dtype.kind == "i" else 1
     if min(n_validation, n_test, len(x) - n_validation - n_test) < n_classes:

@@ -13,7 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasreg.datasets import Dataset, checked_seed, split_off
+from kerasreg.checks import seed_number
+from kerasreg.datasets import Dataset, split_off
 from kerasreg.regularizers.validation import finite_float, whole_number
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -123,7 +124,7 @@ def _images(
 
 def _checked_share(validation: Any, seed: Any) -> float:
     """Checks, before anything is downloaded, what is needed after it."""
-    checked_seed(seed)
+    seed_number("seed", seed)
     return finite_float("validation", validation, minimum=0, maximum=1)
 
 

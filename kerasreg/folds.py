@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import tree
 
+from kerasreg.checks import seed_number
 from kerasreg.gradients import checked_data, resolved_loss
 from kerasreg.regularizers.validation import invalid_argument
 
@@ -115,8 +116,7 @@ def fold_indices(
 def _shuffled(n_folds: int, n_samples: int, labels: np.ndarray | None, seed: int) -> list[Fold]:
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise invalid_argument("seed", "an int from 0 to 4294967295", seed)
+    seed = seed_number("seed", seed)
     if not 2 <= n_folds <= n_samples:
         expected = f"an int from 2 to {n_samples}, the number of samples"
         if n_samples < 2:

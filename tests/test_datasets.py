@@ -135,7 +135,8 @@ SHARES = (
         ),
         (
             {"seed": -1},
-            "Invalid value for argument `seed`: expected an int >= 0. Received: seed=-1",
+            "Invalid value for argument `seed`: expected an int from 0 to 4294967295. "
+            "Received: seed=-1",
         ),
         ({"validation": 0.5, "test": 0.5}, SHARES + "Received: validation=0.5, test=0.5"),
         ({"test": 0.0}, SHARES + "Received: validation=0.2, test=0.0"),
@@ -192,7 +193,7 @@ def test_sparse_logistic_is_fixed_by_its_seed():
         ({"n_samples": 0}, "`n_samples`: expected an int >= 1. Received: n_samples=0"),
         ({"n_features": 2}, "`n_features`: expected an int >= 3. Received: n_features=2"),
         ({"n_features": 5.0}, "`n_features`: expected an int >= 3. Received: n_features=5.0"),
-        ({"seed": None}, "`seed`: expected an int >= 0. Received: seed=None"),
+        ({"seed": None}, "`seed`: expected an int from 0 to 4294967295. Received: seed=None"),
         ({"n_held_out": True}, "`n_held_out`: expected an int >= 1. Received: n_held_out=True"),
     ],
 )

@@ -15,6 +15,7 @@ from kerasreg.checks import (
     checked_metrics,
     folder_or_none,
     keras_optimizer,
+    seed_number,
     true_or_false,
 )
 from kerasreg.folds import fold_indices
@@ -277,11 +278,9 @@ def checked_strengths(strengths: Any) -> list[float]:
 def checked_seeds(seeds: Any) -> list[int]:
     if isinstance(seeds, int | np.integer) or not isinstance(seeds, Iterable):
         raise invalid_argument("seeds", "a sequence of ints >= 0, such as (0,)", seeds)
-    found = [whole_number("seeds", seed, minimum=0) for seed in seeds]
+    found = [seed_number("seeds", seed) for seed in seeds]
     if not found or len(set(found)) < len(found):
         raise invalid_argument("seeds", "at least one seed, and each once", seeds)
-    if max(found) >= 2**32:  # what NumPy and Keras take
-        raise invalid_argument("seeds", "ints from 0 to 4294967295", max(found))
     return found
 
 

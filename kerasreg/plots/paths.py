@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasreg.checks import did_you_mean
+from kerasreg.checks import unknown_name
 from kerasreg.plots.checks import check_columns, check_splits, check_strengths
 from kerasreg.plots.style import LINE_COLORS, PENALTY_COLORS, axes_or_new
 from kerasreg.regularizers.validation import float_between, invalid_argument
@@ -177,8 +177,7 @@ def plot_sparsity(
         raise invalid_argument("variables", f"a list of names from {known}", variables)
     for name in variables:
         if name not in known:
-            error = invalid_argument("variables", f"names from {known}", name)
-            raise ValueError(f"{error}{did_you_mean(name, known)}")
+            raise unknown_name("variables", f"names from {known}", name, known)
     run = [key for key in ("strength", "fold", "seed") if key in weights]
     last = weights[weights["epoch"] == weights.groupby(run, dropna=False)["epoch"].transform("max")]
     n_nonzero = last["n_weights"] - last["n_zero"]
@@ -263,8 +262,7 @@ def plot_cross_validation(
     check_columns("scores", scores, ("strength", "fold", "split", "quantity", "value"))
     known = sorted(scores["quantity"].unique())
     if quantity not in known:
-        error = invalid_argument("quantity", f"one of {known}", quantity)
-        raise ValueError(f"{error}{did_you_mean(quantity, known)}")
+        raise unknown_name("quantity", f"one of {known}", quantity, known)
     chosen = scores[scores["quantity"] == quantity]
     check_strengths("scores", chosen)
     check_splits("scores", chosen)
@@ -300,8 +298,7 @@ def _of_variable(coefficients: pd.DataFrame, variable: str | None) -> pd.DataFra
         if len(candidates) == 1:
             (variable,) = candidates
     if variable not in known:
-        error = invalid_argument("variable", f"one of {known}", variable)
-        raise ValueError(f"{error}{did_you_mean(variable, known)}")
+        raise unknown_name("variable", f"one of {known}", variable, known)
     return coefficients[coefficients["variable"] == variable]
 
 

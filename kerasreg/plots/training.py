@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerasreg.checks import did_you_mean
+from kerasreg.checks import unknown_name
 from kerasreg.plots.checks import check_columns, check_splits
 from kerasreg.plots.style import PENALTY_COLORS, axes_or_new
-from kerasreg.regularizers.validation import invalid_argument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +49,7 @@ def plot_curves(curves: pd.DataFrame, quantity: str = "loss", ax: Axes | None = 
     check_columns("curves", curves, ("epoch", "split", "quantity", "value"))
     known = sorted(curves["quantity"].unique())
     if quantity not in known:
-        error = invalid_argument("quantity", f"one of {known}", quantity)
-        raise ValueError(f"{error}{did_you_mean(quantity, known)}")
+        raise unknown_name("quantity", f"one of {known}", quantity, known)
     chosen = curves[curves["quantity"] == quantity]
     check_splits("curves", chosen)
     ax = axes_or_new(ax)
@@ -106,8 +104,7 @@ def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | N
     check_columns("weight_histograms", weight_histograms, columns)
     known = sorted(weight_histograms["variable"].unique())
     if variable not in known:
-        error = invalid_argument("variable", f"one of {known}", variable)
-        raise ValueError(f"{error}{did_you_mean(variable, known)}")
+        raise unknown_name("variable", f"one of {known}", variable, known)
     ax = axes_or_new(ax)
     chosen = weight_histograms[weight_histograms["variable"] == variable]
     counts = chosen.pivot_table(index="bin_left", columns="epoch", values="count")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from kerasreg.checks import checked_model
+from kerasreg.checks import checked_model, did_you_mean
 from kerasreg.copies import in_one_line, rebuilt
 from kerasreg.optimizers import ProximalOptimizer, proximal_optimizer_of
 from kerasreg.regularizers import as_penalty
@@ -218,8 +217,7 @@ def _matches_nothing(model: keras.Model, all_places: list[Place], key: Any) -> s
             f"are in layers of the classes {kinds}. Name variables for a bias or scale: "
             f"{some_of(names)}"
         )
-    close = difflib.get_close_matches(key, [*layers, *names], n=1, cutoff=0.5)
-    hint = f". Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(key, [*layers, *names])
     return (
         f"The rule {key!r} matches nothing in the model '{model.name}'. It has the layers "
         f"{some_of(layers)} and the variables {some_of(names)}{hint}"

@@ -147,14 +147,17 @@ CASES = [
         "seeds a text",
         lambda: grid(seeds="01"),
         ValueError,
-        "Invalid value for argument `seeds`: expected an int >= 0. Received: seeds='0'",
+        (
+            "Invalid value for argument `seeds`: expected an int from 0 to 4294967295. "
+            "Received: seeds='0'"
+        ),
     ),
     Case(
         "seeds beyond 32 bits",
         lambda: grid(seeds=[2**40]),
         ValueError,
         (
-            "Invalid value for argument `seeds`: expected ints from 0 to 4294967295. Received: "
+            "Invalid value for argument `seeds`: expected an int from 0 to 4294967295. Received: "
             "seeds=1099511627776"
         ),
     ),
@@ -532,7 +535,10 @@ CASES = [
         "refit for a negative seed",
         lambda: VALIDATION().refit(seed=-1),
         ValueError,
-        "Invalid value for argument `seeds`: expected an int >= 0. Received: seeds=-1",
+        (
+            "Invalid value for argument `seeds`: expected an int from 0 to 4294967295. "
+            "Received: seeds=-1"
+        ),
     ),
     Case(
         "strength_max of one class",
