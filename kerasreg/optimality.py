@@ -254,6 +254,12 @@ def _biases(named: list[tuple[str, keras.Variable]]) -> list[int]:
     return [i for i, (_, variable) in enumerate(named) if variable.name == "bias"]
 
 
+# A difference of gradients in float32 is right to 1 % if it is this part of them. Where targets are
+# in units of many thousands a shift of the bias by 0.01 is lost in rounding: it is made wider.
+_SEEN = 1e-4
+_MAX_WIDENINGS = 12
+
+
 def _at_fitted_bias(
     at: Callable[[np.ndarray], tuple[np.ndarray, list[np.ndarray]]], kernel: int, size: int
 ) -> list[np.ndarray]:
@@ -265,9 +271,16 @@ def _at_fitted_bias(
     bias = np.zeros(size)
     slope, gradients = at(bias)
     for _ in range(50):
-        reach = 1e-2 * np.maximum(1.0, np.abs(bias))
-        above = [at(bias + shift) for shift in np.diag(reach)]
-        below = [at(bias - shift) for shift in np.diag(reach)]
+        widened = 1e-2 * np.maximum(1.0, np.abs(bias))
+        for _ in range(_MAX_WIDENINGS):
+            reach = widened
+            above = [at(bias + shift) for shift in np.diag(reach)]
+            below = [at(bias - shift) for shift in np.diag(reach)]
+            seen = [np.linalg.norm(a[0] - b[0]) for a, b in zip(above, below, strict=True)]
+            is_lost = np.array(seen) < _SEEN * np.linalg.norm(slope)
+            if not is_lost.any():
+                break
+            widened = np.where(is_lost, 8 * reach, reach)
         pairs = list(zip(above, below, reach, strict=True))
         curvature = np.stack([(a[0] - b[0]) / (2 * r) for a, b, r in pairs], axis=1)
         # Singular for softmax, to which a common shift of all biases means nothing.
@@ -281,7 +294,9 @@ def _at_fitted_bias(
         # What no step can remove, as for a loss of straight pieces, whose curvature is zero.
         left = np.linalg.norm(slope + curvature @ step)
         scale = max(np.linalg.norm(a[0]) for a in above) + largest
-        if change <= 1e-6 * largest and left <= 1e-3 * scale:
+        # A step far beyond the reach has an effect that was not measured.
+        is_measured = np.all(np.abs(step) <= 10 * reach)
+        if is_measured and change <= 1e-6 * largest and left <= 1e-3 * scale:
             return gradients
         for fraction in 0.5 ** np.arange(12):
             trial, there = at(bias + fraction * step)

@@ -629,6 +629,17 @@ def test_strength_max_for_large_and_small_units(scale):
     np.testing.assert_allclose(found, scale * expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1e-7, 2.0**16, 2.0**18, 1e9])
+def test_strength_max_for_targets_far_from_zero_in_their_unit(scale):
+    """A shift of the bias by a hundredth, lost in the rounding of such gradients, tells nothing."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(12, 4))
+    y = scale * (x @ [1.0, 0, -2.0, 0] + rng.normal(size=12) + 0.3)
+    expected = 2 * np.max(np.abs(x.T @ (y - y.mean()))) / len(x)
+    found = strength_max(dense_model(regularizers.L1(1.0), d=4), x, y, "mse")
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_strength_max_with_sample_weights():
     x, y = linear_data()
     s = np.random.default_rng(1).uniform(0, 3, size=len(x))

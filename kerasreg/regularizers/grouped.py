@@ -8,7 +8,12 @@ from keras import ops
 
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import soft_threshold, with_slope
-from kerasreg.regularizers.validation import finite_float, invalid_argument
+from kerasreg.regularizers.validation import (
+    check_threshold,
+    finite_float,
+    invalid_argument,
+    real_tensor,
+)
 
 # Newton steps for the norm of a group in a diagonal metric, at most. In 1,900,000 random groups of
 # 2 to 4096 weights, step sizes over 8 decades within a group, weights too or in proportion to
@@ -45,6 +50,9 @@ def block_soft_threshold(w: Any, threshold: Any, axis: int | tuple[int, ...] | N
     Returns:
         A tensor of the shape of `w`.
 
+    Raises:
+        ValueError: If `w` is not real, or the threshold negative or not a number.
+
     Example:
 
     >>> block_soft_threshold(np.array([[3.0, 0.3], [4.0, 0.4]]), 1.0, axis=0)
@@ -57,7 +65,8 @@ def block_soft_threshold(w: Any, threshold: Any, axis: int | tuple[int, ...] | N
         Deleu & Bengio, Structured sparsity inducing adaptive optimizers for deep learning (2021),
         section 4, for a diagonal metric, with another iteration.
     """
-    w = ops.convert_to_tensor(w)
+    w = real_tensor("w", w)
+    check_threshold(threshold)
     threshold = ops.convert_to_tensor(threshold, dtype=w.dtype)
     axes = tuple(range(len(w.shape))) if axis is None else axis
     norm = _norm(w, axes)

@@ -1,10 +1,10 @@
 """Penalties as priors: the strength at which training finds the most probable weights."""
 
-from numbers import Integral
+import math
 from typing import Any
 
 from kerasreg.regularizers.separable import ElasticNet
-from kerasreg.regularizers.validation import float_between, invalid_argument
+from kerasreg.regularizers.validation import float_between, whole_number
 
 
 def laplace_prior(scale: float, n_samples: int, noise_scale: float | None = None) -> ElasticNet:
@@ -41,7 +41,7 @@ def laplace_prior(scale: float, n_samples: int, noise_scale: float | None = None
     References:
         Tibshirani, Regression shrinkage and selection via the lasso, JRSS B 58 (1996), section 5.
     """
-    return ElasticNet(_strength(_scale(scale), n_samples, noise_scale), l1_ratio=1.0)
+    return ElasticNet(_strength(scale, 1, n_samples, noise_scale), l1_ratio=1.0)
 
 
 def gaussian_prior(scale: float, n_samples: int, noise_scale: float | None = None) -> ElasticNet:
@@ -71,15 +71,25 @@ def gaussian_prior(scale: float, n_samples: int, noise_scale: float | None = Non
     References:
         Bishop, Pattern Recognition and Machine Learning (2006), eqs. 1.66 and 1.67.
     """
-    return ElasticNet(_strength(_scale(scale) ** 2, n_samples, noise_scale), l1_ratio=0.0)
+    return ElasticNet(_strength(scale, 2, n_samples, noise_scale), l1_ratio=0.0)
 
 
-def _scale(scale: Any) -> float:
-    return float_between("scale", scale, 0)
-
-
-def _strength(spread: float, n_samples: Any, noise_scale: Any) -> float:
-    if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
-        raise invalid_argument("n_samples", "an int >= 1", n_samples)
-    noise = 1.0 if noise_scale is None else 2 * float_between("noise_scale", noise_scale, 0) ** 2
-    return noise / (spread * int(n_samples))
+def _strength(scale: Any, power: int, n_samples: Any, noise_scale: Any) -> float:
+    """1/(scale^power·n_samples), or 2·noise_scale² times that."""
+    scale = float_between("scale", scale, 0)
+    n_samples = whole_number("n_samples", n_samples, minimum=1)
+    factor = 1.0
+    if noise_scale is not None:
+        noise_scale = float_between("noise_scale", noise_scale, 0)
+        factor = 2 * noise_scale * noise_scale  # inf where `**` would raise an error
+    try:
+        strength = factor / (math.prod([scale] * power) * n_samples)
+    except (ZeroDivisionError, OverflowError):
+        strength = math.inf
+    if not math.isfinite(strength):
+        raise ValueError(
+            f"Invalid prior: expected a strength that is a finite float. Received: "
+            f"{scale=}, {n_samples=}, {noise_scale=}. Scale the data, so that weights and noise "
+            "are nearer to 1"
+        )
+    return strength

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from kerasreg.regularizers.penalty import Penalty
-from kerasreg.regularizers.validation import finite_float
+from kerasreg.regularizers.validation import check_threshold, finite_float, real_tensor
 
 # Arrays from this size on are summed in slices; below it the extra operations cost more.
 _SLICED_FROM = 2**16
@@ -21,12 +21,27 @@ _NEAR_ZERO = 1e-30
 def soft_threshold(w: Any, threshold: Any) -> Any:
     """Shrinks towards zero: sign(w)·max(|w| − threshold, 0), the prox of threshold·‖·‖₁.
 
+    Args:
+        w: Array of real numbers, of any shape.
+        threshold: >= 0, a scalar, or an array that broadcasts with `w`.
+
+    Returns:
+        A tensor of the shape of `w`.
+
+    Raises:
+        ValueError: If `w` is not real, or the threshold negative or not a number.
+
     Example:
 
     >>> soft_threshold(np.array([3.0, -0.5]), 1.0)
     array([2., 0.])
+
+    References:
+        Donoho & Johnstone, Ideal spatial adaptation by wavelet shrinkage, Biometrika 81 (1994),
+        eq. 2.
     """
-    w = ops.convert_to_tensor(w)
+    w = real_tensor("w", w)
+    check_threshold(threshold)
     # Chosen, not multiplied: sign(w)·0 would be −0.0 for negative weights.
     return ops.where(ops.abs(w) <= threshold, 0.0, w - ops.sign(w) * threshold)
 

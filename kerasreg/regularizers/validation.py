@@ -12,8 +12,23 @@ from keras import ops
 def invalid_argument(name: str, expected: str, received: Any) -> ValueError:
     """The one form that errors about an argument take."""
     return ValueError(
-        f"Invalid value for argument `{name}`: expected {expected}. Received: {name}={received!r}"
+        f"Invalid value for argument `{name}`: expected {expected}. "
+        f"Received: {name}={in_short(received)}"
     )
+
+
+def in_short(value: Any) -> str:
+    """The representation of a value for an error message, which stays one line of some length."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no int of more than 4300 digits
+        return f"{type(value).__name__} of {value.bit_length()} bits"
+    if "\n" in text:
+        text = " ".join(text.split())
+    if len(text) <= 300:
+        return text
+    shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
+    return f"{text[:200]}… ({type(value).__name__}{shape})"
 
 
 def some_of(values: Any) -> str:
@@ -120,3 +135,19 @@ def step_size_like(step_size: Any, w: Any) -> Any:
             f"{tuple(w.shape)}. Received: step_size.shape={tuple(step_size.shape)}"
         )
     return step_size
+
+
+def real_tensor(name: str, value: Any) -> Any:
+    """Returns `value` as a tensor of its own dtype after checking that its numbers are real."""
+    tensor = ops.convert_to_tensor(value)
+    if keras.backend.standardize_dtype(tensor.dtype).startswith("complex"):
+        raise invalid_argument(name, "an array of real numbers", value)
+    return tensor
+
+
+def check_threshold(threshold: Any) -> None:
+    """Checks what can be known: the values of a tensor may not be there yet."""
+    if not (ops.is_tensor(threshold) or isinstance(threshold, keras.Variable)):
+        values = np.asarray(threshold)
+        if values.dtype.kind not in "fiu" or not np.all(values >= 0):
+            raise invalid_argument("threshold", "a number >= 0, or an array of them", threshold)

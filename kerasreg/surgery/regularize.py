@@ -21,6 +21,7 @@ from kerasreg.variables import layer_paths
 if TYPE_CHECKING:
     import pandas as pd
 
+_FOR_ALL_WEIGHTS = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 COLUMNS = ("variable", "shape", "before", "after", "saved")
 
 
@@ -58,8 +59,8 @@ def regularize(model: keras.Model, rules: Mapping[Any, Any]) -> pd.DataFrame:
         made again from the configs of its layers.
 
     Raises:
-        ValueError: If the model is not built, a rule matches nothing, or its name means two
-            things. The model is then unchanged.
+        ValueError: If the model is not built, a rule matches nothing, its name means two things,
+            or a regularizer cannot take the weights. The model is then unchanged.
         RuntimeError: On JAX in the middle of a `fit`, whose step cannot learn of it.
         TypeError: If a key or a regularizer is none; if the model's optimizer is a proximal one
             that does not know the regularizer.
@@ -89,6 +90,7 @@ def regularize(model: keras.Model, rules: Mapping[Any, Any]) -> pd.DataFrame:
     for key, value in rules.items():
         regularizer = _regularizer(key, value)
         for place in _matched(model, all_places, key):
+            _check_penalty(key, regularizer, place)
             given[id(place.variable)] = regularizer
     reached = [place for place in all_places if id(place.variable) in given]
     optimizer = proximal_optimizer_of(model)
@@ -138,6 +140,23 @@ def _regularizer(key: Any, value: Any) -> Any:
             "keras.regularizers or kerasreg.regularizers, a function of the weights, or None. "
             f"Received: {value!r}"
         ) from None
+
+
+def _check_penalty(key: Any, regularizer: Any, place: Place) -> None:
+    """A function of the user may want other weights; Keras would find out in the next `fit`."""
+    if regularizer is None or isinstance(regularizer, _FOR_ALL_WEIGHTS):
+        return
+    rule = f"regularizer {described(regularizer)} in the rule for {key!r}"
+    weights = f"the weights '{place.name}' of shape {tuple(place.variable.shape)}"
+    try:
+        value = keras.ops.convert_to_tensor(regularizer(place.variable))
+    except Exception as error:
+        raise ValueError(f"Invalid {rule}: cannot take {weights}: {in_one_line(error)}") from None
+    if value.shape != ():
+        raise ValueError(
+            f"Invalid {rule}: expected a scalar for {weights}. "
+            f"Received: a tensor of shape {tuple(value.shape)}"
+        )
 
 
 def _matched(model: keras.Model, all_places: list[Place], key: Any) -> list[Place]:

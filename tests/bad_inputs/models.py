@@ -25,6 +25,15 @@ from kerasreg import metrics, surgery
 from kerasreg.callbacks import RegularizationMonitor, StrengthSchedule
 from kerasreg.optimality import duality_gap, stationarity, strength_max
 
+
+def scaled_norm(weights, strength):
+    return strength * keras.ops.norm(weights)
+
+
+def convolutional():
+    return keras.Sequential([keras.Input((5, 5, 1)), keras.layers.Conv2D(2, 3, name="conv2d")])
+
+
 CASES = [
     Case(
         "stationarity of a text",
@@ -287,6 +296,37 @@ CASES = [
             "Invalid regularizer in the rule for 'dense': expected a regularizer of "
             "keras.regularizers or kerasreg.regularizers, a function of the weights, or None. "
             "Received: 'l3'"
+        ),
+    ),
+    Case(
+        "function of two arguments as a regularizer",
+        lambda: surgery.regularize(linear(), {"dense": scaled_norm}),
+        ValueError,
+        (
+            "Invalid regularizer scaled_norm in the rule for 'dense': cannot take the weights "
+            "'dense/kernel' of shape (3, 1): scaled_norm() missing 1 required positional argument: "
+            "'strength'"
+        ),
+    ),
+    Case(
+        "function that returns an array as a regularizer",
+        lambda: surgery.regularize(linear(), {"dense": keras.ops.abs}),
+        ValueError,
+        (
+            "Invalid regularizer abs in the rule for 'dense': expected a scalar for the weights "
+            "'dense/kernel' of shape (3, 1). Received: a tensor of shape (3, 1)"
+        ),
+    ),
+    Case(
+        "regularizer for weights of another rank",
+        lambda: surgery.regularize(
+            convolutional(), {"conv2d": keras.regularizers.OrthogonalRegularizer()}
+        ),
+        ValueError,
+        (
+            "Invalid regularizer OrthogonalRegularizer(factor=0.01, mode='rows') in the rule for "
+            "'conv2d': cannot take the weights 'conv2d/kernel' of shape (3, 3, 1, 2): Inputs to "
+            "OrthogonalRegularizer must have rank 2. Received: inputs.shape=(3, 3, 1, 2)"
         ),
     ),
     Case(

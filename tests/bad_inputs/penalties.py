@@ -298,4 +298,75 @@ CASES = [
             "noise_scale=-1"
         ),
     ),
+    Case(
+        "threshold negative",
+        lambda: R.soft_threshold(X, -1.0),
+        ValueError,
+        (
+            "Invalid value for argument `threshold`: expected a number >= 0, or an array of them. "
+            "Received: threshold=-1.0"
+        ),
+    ),
+    Case(
+        "thresholds of groups not numbers",
+        lambda: R.block_soft_threshold(X, np.array([NAN, 1.0])),
+        ValueError,
+        (
+            "Invalid value for argument `threshold`: expected a number >= 0, or an array of them. "
+            "Received: threshold=array([nan,  1.])"
+        ),
+    ),
+    Case(
+        "weights to shrink complex",
+        lambda: R.soft_threshold(1j, 1.0),
+        ValueError,
+        "Invalid value for argument `w`: expected an array of real numbers. Received: w=1j",
+    ),
+    Case(
+        "prior so narrow that the strength is infinite",
+        lambda: R.gaussian_prior(1e-200, 10),
+        ValueError,
+        (
+            "Invalid prior: expected a strength that is a finite float. Received: scale=1e-200, "
+            "n_samples=10, noise_scale=None. Scale the data, so that weights and noise are nearer "
+            "to 1"
+        ),
+    ),
+    Case(
+        "noise so wide that the strength is infinite",
+        lambda: R.laplace_prior(1.0, 10, noise_scale=1e200),
+        ValueError,
+        (
+            "Invalid prior: expected a strength that is a finite float. Received: scale=1.0, "
+            "n_samples=10, noise_scale=1e+200. Scale the data, so that weights and noise are "
+            "nearer to 1"
+        ),
+    ),
+    Case(
+        "strength an array of two axes, in one line",
+        lambda: R.ElasticNet(np.zeros((2, 2))),
+        ValueError,
+        (
+            "Invalid value for argument `strength`: expected a finite float >= 0. Received: "
+            "strength=array([[0., 0.], [0., 0.]])"
+        ),
+    ),
+    Case(
+        "strength a long list, cut",
+        lambda: R.ElasticNet([0] * 200),
+        ValueError,
+        (
+            "Invalid value for argument `strength`: expected a finite float >= 0. Received: "
+            f"strength=[{'0, ' * 66}0… (list)"
+        ),
+    ),
+    Case(
+        "strength an int too long to be written",
+        lambda: R.ElasticNet(10**5000),
+        ValueError,
+        (
+            "Invalid value for argument `strength`: expected a finite float >= 0. Received: "
+            "strength=int of 16610 bits"
+        ),
+    ),
 ]
