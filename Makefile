@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # Two installations at once would break each other.
 .NOTPARALLEL:
-.PHONY: help results test test-jax test-browser lint tensorboard some-logs clean
+.PHONY: help results test test-jax test-browser coverage lint tensorboard some-logs clean
 
 help:
 	@echo "make results       run every experiment: tables, figures and verdicts in results/"
@@ -17,6 +17,7 @@ help:
 	@echo "make test          run the tests"
 	@echo "make test-jax      run the tests that need no TensorFlow on Keras's JAX backend"
 	@echo "make test-browser  look at TensorBoard's pages in chromium, which make test does too"
+	@echo "make coverage      which branches of kerasreg the tests reach, on both backends together"
 	@echo "make lint          check style and types"
 	@echo "make clean         remove .venv and all caches"
 	@echo
@@ -36,6 +37,14 @@ test-browser: $(VENV)/installed-test
 test-jax: $(VENV)/installed-test-jax
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "not tensorflow and not backend_free"
 
+# In two processes, as a process has one backend. Branches are counted, and processes started by
+# the tests are not.
+coverage: $(VENV)/installed-test $(VENV)/installed-test-jax
+	$(BIN)/python -m pytest -n 2 --ignore tests/browser --cov --cov-report=
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "not tensorflow and not backend_free" \
+	    --cov --cov-append --cov-report=
+	$(BIN)/python -m coverage report
+
 lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -50,7 +59,7 @@ some-logs:
 	    echo "There is nothing to watch in $(LOGS)/ yet: run make results first." >&2; exit 1; }
 
 clean:
-	rm -rf $(VENV) build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .coverage build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find kerasreg experiments tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The extras of each kind of installation.

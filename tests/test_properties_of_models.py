@@ -102,7 +102,7 @@ def test_zero_is_stationary_from_the_largest_strength_on(penalty, rng):
 @some
 @given(seeds, powers)
 def test_the_largest_strength_has_the_unit_of_its_gradient(rng, c):
-    """Of the targets times the inputs for L1; the permutation of samples and columns is no matter."""
+    """For L1 that of targets times inputs; the order of rows and columns does not matter."""
     x, y = data_of(rng)
     model = dense_model(keras.regularizers.L1(1.0), d=D)
     largest = strength_max(model, x, y, "mse")
