@@ -57,6 +57,10 @@ class RegularizationMonitor(keras.callbacks.Callback):
 
     Example:
 
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.01))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> model.compile("sgd", "mse")
+    >>> x, y = np.eye(3), np.arange(3.0)
     >>> monitor = kerasreg.callbacks.RegularizationMonitor()
     >>> history = model.fit(x, y, epochs=2, verbose=0, callbacks=[monitor])
     >>> monitor.curves.query("quantity == 'penalty'")["epoch"].tolist()
@@ -172,6 +176,10 @@ class StrengthSchedule(keras.callbacks.Callback):
 
     Example:
 
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.01))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> model.compile("sgd", "mse")
+    >>> x, y = np.eye(3), np.arange(3.0)
     >>> warm_up = keras.optimizers.schedules.PolynomialDecay(0.0, 2, 1.0, power=1)
     >>> schedule = kerasreg.callbacks.StrengthSchedule(warm_up)
     >>> history = model.fit(x, y, epochs=4, verbose=0, callbacks=[schedule])

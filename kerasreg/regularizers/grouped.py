@@ -55,7 +55,7 @@ def block_soft_threshold(w: Any, threshold: Any, axis: int | tuple[int, ...] | N
 
     Example:
 
-    >>> block_soft_threshold(np.array([[3.0, 0.3], [4.0, 0.4]]), 1.0, axis=0)
+    >>> np.asarray(block_soft_threshold(np.array([[3.0, 0.3], [4.0, 0.4]]), 1.0, axis=0))
     array([[2.4, 0. ],
            [3.2, 0. ]])
 
@@ -260,7 +260,8 @@ class SparseGroupLasso(GroupedPenalty):
 
     Example:
 
-    >>> SparseGroupLasso(2.0, l1_ratio=0.5).prox([[3.0, 1.0], [0.5, 1.0]], step_size=1.0)
+    >>> penalty = SparseGroupLasso(2.0, l1_ratio=0.5)
+    >>> np.asarray(penalty.prox([[3.0, 1.0], [0.5, 1.0]], step_size=1.0))
     array([[0.58578646, 0.        ],
            [0.        , 0.        ]], dtype=float32)
 

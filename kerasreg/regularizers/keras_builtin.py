@@ -26,7 +26,8 @@ class KerasPenalty(AbsolutePlusSquare):
 
     Example:
 
-    >>> kerasreg.regularizers.as_penalty(keras.regularizers.L2(0.5)).prox([4.0], step_size=1.0)
+    >>> penalty = kerasreg.regularizers.as_penalty(keras.regularizers.L2(0.5))
+    >>> np.asarray(penalty.prox([4.0], step_size=1.0))
     array([2.], dtype=float32)
     """
 
@@ -74,7 +75,7 @@ def as_penalty(regularizer: Any) -> Penalty:
 
     Example:
 
-    >>> as_penalty(keras.regularizers.L1(0.5)).prox([2.0, 0.3], step_size=1.0)
+    >>> np.asarray(as_penalty(keras.regularizers.L1(0.5)).prox([2.0, 0.3], step_size=1.0))
     array([1.5, 0. ], dtype=float32)
     """
     if isinstance(regularizer, Penalty):

@@ -43,7 +43,7 @@ class MCP(SeparablePenalty):
 
     Example:
 
-    >>> MCP(strength=1.0, gamma=2.0).prox([0.5, 1.5, 3.0], step_size=1.0)
+    >>> np.asarray(MCP(strength=1.0, gamma=2.0).prox([0.5, 1.5, 3.0], step_size=1.0))
     array([0., 1., 3.], dtype=float32)
 
     References:
@@ -105,7 +105,7 @@ class SCAD(SeparablePenalty):
 
     Example:
 
-    >>> SCAD(strength=1.0, a=3.0).prox([0.5, 1.5, 2.5, 4.0], step_size=1.0)
+    >>> np.asarray(SCAD(strength=1.0, a=3.0).prox([0.5, 1.5, 2.5, 4.0], step_size=1.0))
     array([0. , 0.5, 2. , 4. ], dtype=float32)
 
     References:
@@ -177,7 +177,7 @@ class LogSum(SeparablePenalty):
 
     Example:
 
-    >>> LogSum(strength=1.0, epsilon=1.0).prox([0.5, 1.0, 3.0], step_size=1.0)
+    >>> np.asarray(LogSum(strength=1.0, epsilon=1.0).prox([0.5, 1.0, 3.0], step_size=1.0))
     array([0.      , 0.      , 2.732051], dtype=float32)
 
     References:

@@ -36,7 +36,7 @@ class Penalty(keras.Regularizer):
     Example:
 
     >>> penalty = kerasreg.regularizers.ElasticNet(strength=0.5, l1_ratio=1.0)
-    >>> penalty.prox([2.0, -0.1, 0.0], step_size=1.0)
+    >>> np.asarray(penalty.prox([2.0, -0.1, 0.0], step_size=1.0))
     array([1.5, 0. , 0. ], dtype=float32)
     """
 

@@ -33,7 +33,7 @@ def soft_threshold(w: Any, threshold: Any) -> Any:
 
     Example:
 
-    >>> soft_threshold(np.array([3.0, -0.5]), 1.0)
+    >>> np.asarray(soft_threshold(np.array([3.0, -0.5]), 1.0))
     array([2., 0.])
 
     References:

@@ -105,8 +105,13 @@ def fixed_support(model: keras.Model) -> Iterator[None]:
 
     Example:
 
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
+    >>> model.set_weights([np.array([[0.0], [0.5]])])
+    >>> model.compile("sgd", "mse")
     >>> with kerasreg.surgery.fixed_support(model):
-    ...     history = model.fit(x, y, verbose=0)
+    ...     history = model.fit(np.eye(2), np.ones(2), verbose=0)
+    >>> (model.get_weights()[0].ravel() != 0).tolist()
+    [False, True]
     """
     held = []
     checked_model(model)
