@@ -40,6 +40,10 @@ class StrengthScale(keras.metrics.Metric):
         return {}
 
 
+# The attribute of a model that keeps the hook of its last recorded `fit`, with what it compiled.
+_KEPT = "_kerasreg_hook"
+
+
 class LossHook:
     """What callbacks have changed in a model for the time of one `fit`: one hook for all of them.
 
@@ -53,6 +57,10 @@ class LossHook:
     penalty dominates; only a `compute_loss` of the user's own that calls none of them leaves
     nothing but the difference.
 
+    A hook that only recorded is kept with its compiled steps, and goes on in the next `fit` of the
+    model, so that one epoch after the other compiles once, as in Keras. It does not where Keras
+    would compile anew (after `compile`), nor if a weight has another regularizer.
+
     Args:
         model: A compiled Keras model. If it is not built yet, its first step builds it.
         fit: Any object that is the same for all callbacks of one `fit`, and for no other.
@@ -62,7 +70,6 @@ class LossHook:
         self.model = model
         self.decomposition: LossDecomposition | None = None
         self.was_called = False
-        self._fit = fit
         self._users: list[keras.callbacks.Callback] = []
         self._records = False
         self._metrics: list[keras.metrics.Metric] = []
@@ -70,21 +77,61 @@ class LossHook:
         self._value = 1.0
         self._proximal: Any = None
         self._gates: list[Any] = []
+        self._basis: list[Any] = []
+        self._put_in_place(fit)
+        self._compile_anew()
+
+    def _put_in_place(self, fit: Any) -> None:
+        model = self.model
+        self._fit = fit
         # Steps that were compiled before do not know of the hook. They are put back with it gone.
         self._programs_before = model.train_function, model.test_function
-        wrappers = {
-            "compute_loss": self._compute_loss,
-            "make_train_function": self._make_train_function,
-            "make_test_function": self._make_test_function,
-        }
+        wrappers = self._wrappers()
         self._own_before = {name: vars(model)[name] for name in wrappers if name in vars(model)}
         self._original = {name: getattr(model, name) for name in wrappers}
         for name, wrapper in wrappers.items():
             setattr(model, name, wrapper)
+        self._forget_loss_ids()
+
+    def _wrappers(self) -> dict[str, Any]:
+        return {
+            "compute_loss": self._compute_loss,
+            "make_train_function": self._make_train_function,
+            "make_test_function": self._make_test_function,
+        }
+
+    def _compile_anew(self) -> None:
         self._original["make_train_function"](force=True)
         self._original["make_test_function"](force=True)
-        self._programs = model.train_function, model.test_function
-        self._forget_loss_ids()
+        self._programs = self.model.train_function, self.model.test_function
+
+    def _can_go_on(self) -> bool:
+        """Whether what was compiled for an earlier `fit` is what would be compiled now."""
+        model, basis = self.model, self._what_was_compiled()
+        return (
+            model.train_function is self._programs_before[0]
+            and all(getattr(model, name) == method for name, method in self._original.items())
+            and len(basis) == len(self._basis)
+            and all(now is before for now, before in zip(basis, self._basis, strict=True))
+        )
+
+    def _go_on(self, fit: Any) -> None:
+        self._put_in_place(fit)
+        self.model.train_function, self.model.test_function = self._programs
+        self.model._metrics.extend(self._metrics)
+
+    def _what_was_compiled(self) -> list[Any]:
+        model = self.model
+        variables = model.trainable_variables
+        layers = model._flatten_layers()
+        return [
+            model.optimizer,
+            model._compile_loss,
+            model.run_eagerly,
+            *variables,
+            *(variable.regularizer for variable in variables),
+            *(layer.activity_regularizer for layer in layers),
+        ]
 
     @classmethod
     def joined_by(cls, callback: keras.callbacks.Callback) -> LossHook:
@@ -99,7 +146,11 @@ class LossHook:
             hook.remove()
             hook = None
         if not isinstance(hook, LossHook):
-            hook = cls(model, fit)
+            hook = vars(model).get(_KEPT)
+            if hook is not None and hook._can_go_on():
+                hook._go_on(fit)
+            else:
+                hook = cls(model, fit)
         hook._users.append(callback)
         return hook
 
@@ -124,6 +175,11 @@ class LossHook:
         unchanged = (self.model.train_function, self.model.test_function) == self._programs
         programs = self._programs_before if unchanged else (None, None)
         self.model.train_function, self.model.test_function = programs
+        if unchanged and self._scale is None:
+            self._basis = self._what_was_compiled()
+            vars(self.model)[_KEPT] = self
+        else:
+            vars(self.model).pop(_KEPT, None)
 
     def record_parts(self) -> None:
         """From now on the parts of the loss are added up."""
@@ -151,6 +207,8 @@ class LossHook:
                 "Expected one StrengthSchedule in the callbacks of a fit. Received two: multiply "
                 "their schedules, `StrengthSchedule(lambda epoch: first(epoch) * second(epoch))`"
             )
+        if self._basis:  # what is compiled knows of no scale
+            self._compile_anew()
         with self._scope():
             self._scale = StrengthScale()
             if all(layer.built for layer in self.model._flatten_layers()):

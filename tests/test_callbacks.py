@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import layers, regularizers
 
-from kerasreg.callbacks import RegularizationMonitor
+from kerasreg import surgery
+from kerasreg.callbacks import RegularizationMonitor, StrengthSchedule
 from kerasreg.variables import values_of
 
 X = np.random.default_rng(0).normal(size=(130, 6)).astype("float32")
@@ -170,6 +171,86 @@ def test_plain_fit_after_a_monitored_one_uses_its_compiled_step_again():
     before = model.train_function
     fit(model, RegularizationMonitor())
     assert model.train_function is before
+
+
+class CountTraces(layers.Layer):
+    """Counts how often Python runs it: once a trace of a step."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.n_traces = 0
+
+    def call(self, inputs):
+        self.n_traces += 1
+        return inputs
+
+
+def counted():
+    keras.utils.set_random_seed(1)
+    inputs, counter = keras.Input((6,)), CountTraces()
+    penalty = regularizers.L1(0.1)
+    model = keras.Model(inputs, layers.Dense(1, kernel_regularizer=penalty)(counter(inputs)))
+    model.compile("sgd", "mse")
+    return model, counter
+
+
+def test_one_fit_after_the_other_compiles_once():
+    model, counter = counted()
+    fit(model, RegularizationMonitor(), validation_data=(X, Y))
+    n_traces, weights = counter.n_traces, model.get_weights()
+    for _ in range(3):
+        monitor = RegularizationMonitor()
+        history = fit(model, monitor, validation_data=(X, Y))
+        np.testing.assert_allclose(assert_identity(monitor)["loss"], history["loss"], rtol=1e-7)
+        losses = assert_identity(monitor, "validation")["loss"]
+        np.testing.assert_allclose(losses, history["val_loss"], rtol=1e-7)
+        assert len(model.metrics) == len(counted()[0].metrics)
+    assert counter.n_traces == n_traces
+    # A short batch is another shape, traced by the step that is kept.
+    monitor = RegularizationMonitor()
+    history = fit(model, monitor, batch_size=len(X) - 1)
+    np.testing.assert_allclose(assert_identity(monitor)["loss"], history["loss"], rtol=1e-7)
+    fresh, _ = counted()
+    fresh.set_weights(weights)
+    for _ in range(3):
+        fit(fresh)
+    fit(fresh, batch_size=len(X) - 1)
+    for value, expected in zip(model.get_weights(), fresh.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_what_was_compiled_is_not_used_for_other_regularizers_or_settings():
+    model, counter = counted()
+    fit(model, RegularizationMonitor())
+    surgery.regularize(model, {"dense*": regularizers.L2(0.5)})
+    monitor = RegularizationMonitor()
+    fit(model, monitor, epochs=1)
+    before = counter.n_traces
+    model.layers[-1].kernel_regularizer = model.layers[-1].kernel.regularizer = None
+    fit(model, monitor, epochs=1)
+    assert counter.n_traces > before
+    assert by_quantity(monitor, "train")["penalty"].item() == 0
+    surgery.regularize(model, {"dense*": regularizers.L2(0.5)})
+    model.compile("sgd", "mae")
+    history = fit(model, monitor, epochs=1)
+    table = assert_identity(monitor)
+    np.testing.assert_allclose(table["loss"], history["loss"], rtol=1e-7)
+    assert table["penalty"].item() > 0
+
+
+def test_a_schedule_after_a_monitor_and_the_other_way_round():
+    model, _ = counted()
+    monitor, schedule = RegularizationMonitor(), StrengthSchedule(lambda t: 2.0)
+    fit(model, monitor, epochs=1)
+    model.optimizer.learning_rate.assign(0.0)
+    fit(model, monitor, epochs=1)
+    at_rest = by_quantity(monitor, "train")["penalty"].item()
+    for callbacks in ([monitor, schedule], [schedule, monitor]):
+        fit(model, epochs=1, callbacks=callbacks)
+        twice = by_quantity(monitor, "train")["penalty"].item()
+        np.testing.assert_allclose(twice, 2 * at_rest, rtol=1e-6)
+        fit(model, monitor, epochs=1)
+        np.testing.assert_allclose(by_quantity(monitor, "train")["penalty"], at_rest, rtol=1e-6)
 
 
 def test_compiling_anew_after_an_interrupted_fit_is_not_undone():

@@ -52,7 +52,8 @@ def check_elementwise(optimizer: keras.optimizers.Optimizer) -> None:
 def slots_per_weight(optimizer: keras.optimizers.Optimizer) -> int:
     """How many numbers the optimizer keeps for each weight."""
     copy = type(optimizer).from_config(optimizer.get_config())
-    copy.build([keras.Variable(np.zeros((1, 1, 1), np.float32))])
+    # Not an automatic name: TensorFlow keeps kernels for every name that a variable ever had.
+    copy.build([keras.Variable(np.zeros((1, 1, 1), np.float32), name="weight")])
     return sum(tuple(variable.shape) == (1, 1, 1) for variable in copy.variables)
 
 

@@ -71,6 +71,7 @@ class MemberTrainer:
         self.stacked = stacked
         self._loaded: Chunk | None = None
         self._ahead: threading.Thread | None = None
+        self._tracing = threading.Lock()
         self._compile(jit_compile)
 
     def take(
@@ -141,10 +142,12 @@ class MemberTrainer:
         )
         # A call of few epochs before this one may have left the evaluation as a plain graph.
         key = (name, self._is_by_xla(name), shapes)
-        if key not in self._programs:
-            body = self._train if name == "train" else self._evaluate
-            function = tf.function(body, autograph=False, jit_compile=self._is_by_xla(name))
-            self._programs[key] = function.get_concrete_function(*segment, *arguments)
+        # A trace changes the model for its time, so that two of them at once would meet in it.
+        with self._tracing:
+            if key not in self._programs:
+                body = self._train if name == "train" else self._evaluate
+                function = tf.function(body, autograph=False, jit_compile=self._is_by_xla(name))
+                self._programs[key] = function.get_concrete_function(*segment, *arguments)
         return self._programs[key]
 
     def _run(self, name: str, segment: Segment, *arguments: Any) -> Any:
