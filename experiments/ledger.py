@@ -119,9 +119,25 @@ def _row(experiment: str, finding: Mapping[str, Any], verdict: str) -> dict[str,
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """The rows of a ledger as CSV."""
+    """The rows of a ledger as CSV.
+
+    A text that a spreadsheet would take for a formula, and compute, has an apostrophe before it.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _no_formula(value) for name, value in row.items()} for row in rows)
     return text.getvalue().encode()
+
+
+def _no_formula(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", " ")  # ends a row to some readers, and is not quoted
+    if not value.lstrip().startswith(("=", "+", "-", "@")):
+        return value
+    try:
+        float(value)  # minus infinity is written as a text
+    except ValueError:
+        return f"'{value}"
+    return value

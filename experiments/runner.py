@@ -18,6 +18,7 @@ from experiments.discovery import (
     UnknownExperiment,
     choose,
     discover,
+    groups,
     source_hash,
 )
 from experiments.ledger import Claim
@@ -46,9 +47,12 @@ def main(argv: Sequence[str] | None = None, package: str = "experiments") -> int
         print(error, file=sys.stderr)
         return 2
     if options.list:
-        width = max((len(experiment.name) for experiment in chosen), default=0)
-        for experiment in chosen:
-            print(f"{experiment.name:{width}}  {experiment.question}")
+        lines = {experiment.name: experiment.question for experiment in chosen}
+        for group, names in groups(chosen).items():
+            lines[group] = f"All of {', '.join(names)}"
+        width = max(map(len, lines), default=0)
+        for name, text in lines.items():
+            print(f"{name:{width}}  {text}")
         return 0
     if options.data:
         fixed = [experiment.name for experiment in chosen if not experiment.has_data]
@@ -97,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run experiments: all of them, or those that are named.",
         epilog="A run that was killed goes on where it was, given the same arguments.",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="experiments to run")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="experiments, or groups: speed")
     parser.add_argument("--list", action="store_true", help="show names and questions, run nothing")
     parser.add_argument(
         "--quick",
@@ -176,8 +180,9 @@ def _run_all(
 ) -> list[str]:
     """Runs the experiments one after the other and returns the names of those that failed."""
     out: Path = options.out
-    storage.clean_up(out)
-    unfinished = UnfinishedRun(out)
+    with storage.alone(out):
+        storage.clean_up(out)
+        unfinished = UnfinishedRun(out)
     marks = {experiment.name: _mark(experiment, options) for experiment in chosen}
     done = [name for name, mark in marks.items() if unfinished.has(name, mark)]
     if options.quick:
@@ -200,9 +205,10 @@ def _run_all(
             tracebacks[name] = result.traceback
             print(f"{label}: failed: {result.reason}", file=sys.stderr, flush=True)
             continue
-        news = storage.replace_folder(out / name, result.files)
-        report.write_index(out, claims)
-        unfinished.add(name, marks[name])
+        with storage.alone(out):
+            news = storage.replace_folder(out / name, result.files)
+            report.write_index(out, claims)
+            unfinished.add(name, marks[name])
         print(f"{label}: {result.seconds:.1f} s, {'new' if news else 'as before'}", flush=True)
     for name, text in tracebacks.items():
         print(f"\n{name} failed:\n{text}", file=sys.stderr, flush=True)
@@ -212,7 +218,8 @@ def _run_all(
             file=sys.stderr,
         )
     else:
-        unfinished.finish(marks)
+        with storage.alone(out):
+            unfinished.finish(marks)
     return list(tracebacks)
 
 
@@ -233,6 +240,8 @@ def _mark(experiment: Experiment, options: argparse.Namespace) -> str:
 class UnfinishedRun:
     """Remembers, in a file, what a run has finished, until the run is over.
 
+    Several runs at once share the file: each adds and takes away its own.
+
     Args:
         out: Folder of the results.
 
@@ -243,12 +252,8 @@ class UnfinishedRun:
     def __init__(self, out: Path):
         self.path = out / ".progress.json"
         self._out = out
-        try:
-            marks = json.loads(self.path.read_bytes())
-        except (OSError, ValueError):
-            marks = {}
-        self._marks: dict[str, str] = marks if isinstance(marks, dict) else {}
-        self._write()
+        self._marks = self._read()
+        self._write(self._marks)
 
     def has(self, name: str, mark: str) -> bool:
         """Whether the experiment was finished as it would be run now, and is still there."""
@@ -256,17 +261,23 @@ class UnfinishedRun:
 
     def add(self, name: str, mark: str) -> None:
         """Remembers that the experiment is finished."""
-        self._marks[name] = mark
-        self._write()
+        self._write({**self._read(), name: mark})
 
     def finish(self, names: Iterable[str]) -> None:
         """Forgets these experiments: their run is over, and the next one starts anew."""
-        for name in names:
-            self._marks.pop(name, None)
-        if self._marks:
-            self._write()
+        over = set(names)
+        others = {name: mark for name, mark in self._read().items() if name not in over}
+        if others:
+            self._write(others)
         else:
-            self.path.unlink(missing_ok=True)
+            storage.remove_file(self.path)
 
-    def _write(self) -> None:
-        storage.replace_file(self.path, storage.as_json(self._marks))
+    def _read(self) -> dict[str, str]:
+        try:
+            marks = storage.from_json(self.path.read_bytes())
+        except (OSError, ValueError):
+            marks = {}
+        return marks if isinstance(marks, dict) else {}
+
+    def _write(self, marks: dict[str, str]) -> None:
+        storage.replace_file(self.path, storage.as_json(marks))

@@ -20,6 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -137,6 +142,35 @@ def replace_file(path: Path, content: bytes) -> None:
             raise
 
 
+def remove_file(path: Path) -> None:
+    """Removes the file if it is there.
+
+    Raises:
+        CannotWrite: If it cannot be removed.
+    """
+    with _one_line(path):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Lets one run at a time write into `out`; another one waits here, for as long as this lasts.
+
+    The lock (`flock`) is the folder's own, so that it leaves no file behind, and dies with its
+    process. Where the system or the file system has no such lock, runs go without.
+    """
+    folder = None
+    if fcntl is not None:
+        with suppress(OSError):
+            folder = os.open(out, os.O_RDONLY)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if folder is not None:
+            os.close(folder)
+
+
 def clean_up(out: Path) -> None:
     """Removes what killed runs left in `out`, and puts back a folder that one had just moved away.
 
@@ -151,7 +185,7 @@ def clean_up(out: Path) -> None:
             place = out / leftover["name"]
             if leftover["kind"] == "old" and not place.exists():
                 path.rename(place)
-            elif path.is_dir():
+            elif path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
@@ -160,6 +194,30 @@ def clean_up(out: Path) -> None:
 def as_json(value: Any) -> bytes:
     """JSON with six significant digits, the same bytes for the same value."""
     return (json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def from_json(content: bytes) -> Any:
+    """What a file of JSON holds.
+
+    Raises:
+        ValueError: If it holds something else.
+    """
+    try:
+        found = json.loads(content)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character cannot be written
+    except RecursionError as error:
+        raise ValueError("Nested too deeply") from error
+    return found
+
+
+def printable(value: Any) -> str:
+    """What a file holds as a message may quote it: in one line of some length, and harmless.
+
+    A terminal obeys certain characters that it is to print.
+    """
+    text = str(value)
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:200])
+    return f"{shown}…" if len(text) > len(shown) else shown
 
 
 def csv(table: pd.DataFrame) -> bytes:
@@ -208,8 +266,8 @@ def _found(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _timeless(run: bytes) -> dict[str, Any]:
     try:
-        return {**json.loads(run), "seconds": None}
-    except ValueError:
+        return {**from_json(run), "seconds": None}
+    except (ValueError, TypeError):
         return {}
 
 
@@ -228,6 +286,8 @@ def _is_running(pid: int) -> bool:
         return False
     except PermissionError:
         return True
+    except OverflowError:  # no process has such a number
+        return False
     return True
 
 

@@ -7,7 +7,6 @@ or an L1 whose weight crosses a kink carries that into the last digits of a trai
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,12 +52,23 @@ def differences(experiment: Experiment, committed: Path, again: Path) -> Iterato
             yield f"{name}/{file}: only {'committed' if file in before else 'in the rerun'}"
         elif table not in experiment.timed and before[file] != after[file]:
             timed = {column for column in experiment.timed if column.startswith(f"{table}.")}
-            old, new = (
-                storage.table(files[file]).drop(columns=[c.partition(".")[2] for c in timed])
-                for files in (before, after)
-            )
+            try:
+                old, new = (
+                    storage.table(files[file]).drop(
+                        columns=[c.partition(".")[2] for c in timed], errors="ignore"
+                    )
+                    for files in (before, after)
+                )
+            except ValueError as error:  # also what pandas raises where there is no table
+                yield f"{name}/{file}: cannot be read: {storage.printable(error)}"
+                continue
             yield from (f"{name}/{file}: {line}" for line in _table_differences(old, new))
-    old_verdicts, new_verdicts = _verdicts(before), _verdicts(after)
+    try:
+        old_verdicts, new_verdicts = _verdicts(before), _verdicts(after)
+    except (ValueError, TypeError, LookupError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else error
+        yield f"{name}/{storage.FINDINGS}: cannot be read: {storage.printable(reason)}"
+        return
     if old_verdicts != new_verdicts:
         yield f"{name}: verdicts were {old_verdicts}, are {new_verdicts}"
 
@@ -73,7 +83,8 @@ def ledger_differences(committed: Path, claims: Sequence[ledger.Claim]) -> Itera
 
 def _table_differences(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:
     if list(old.columns) != list(new.columns):
-        yield f"columns were {', '.join(old.columns)}, are {', '.join(new.columns)}"
+        before, after = (storage.printable(", ".join(each.columns)) for each in (old, new))
+        yield f"columns were {before}, are {after}"
         return
     if len(old) != len(new):
         yield f"rows were {len(old):,}, are {len(new):,}"
@@ -85,7 +96,8 @@ def _table_differences(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[str]:
             row = int(np.flatnonzero(far)[0])
             yield (
                 f"column {column} differs in {far.sum():,} of {len(far):,} rows, first in row "
-                f"{row + 1}: was {before[row]}, is {after[row]}"
+                f"{row + 1}: was {storage.printable(before[row])}, is "
+                f"{storage.printable(after[row])}"
             )
 
 
@@ -102,5 +114,6 @@ def _far_apart(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def _verdicts(files: dict[str, bytes]) -> str:
-    findings = json.loads(files[storage.FINDINGS])["findings"]
-    return ", ".join(f"{finding['claim']} {finding['verdict']}" for finding in findings) or "none"
+    findings = storage.from_json(files[storage.FINDINGS])["findings"]
+    verdicts = ", ".join(f"{finding['claim']} {finding['verdict']}" for finding in findings)
+    return storage.printable(verdicts) or "none"

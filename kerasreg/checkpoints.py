@@ -8,11 +8,14 @@ that `numpy.load` reads them one after the other; a CRC-32 of it all is the end.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
+import math
 import os
 import re
+import stat
 import weakref
 import zlib
 from collections.abc import Iterator, Mapping
@@ -34,7 +37,14 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _NUMBERS = "biufc"  # kinds of dtypes: bool, int, float, complex
 # Longer lists and texts of a description are kept as their hash; longer values are not quoted.
 _LIST_KEPT, _TEXT_KEPT, _TEXT_QUOTED = 16, 80, 160
+_DIFFERENCES_SHOWN = 20
 _CHECKSUM = "{:08x}"
+# What `_write` puts before an array. A file may come from anywhere, and `numpy.load` would look
+# for a pickle, a zip archive and a Python expression in it, and allocate whatever shape it claims.
+_HEAD = re.compile(
+    rb"\x93NUMPY\x01\x00(?s:..)\{'descr': '([<>|][biufc]\d{1,2})', 'fortran_order': False, "
+    rb"'shape': \(([\d, ]{0,999})\), \} *\n"
+)
 
 
 class CheckpointFolder:
@@ -116,16 +126,24 @@ class CheckpointFolder:
         path = self._path(name)
         with _explained(f"The checkpoint file {self._file(path)} cannot be read"):
             try:
+                _check_ordinary(path)
                 content = path.read_bytes()
             except FileNotFoundError:
                 return None
         if content[-8:] != _CHECKSUM.format(zlib.crc32(memoryview(content)[:-8])).encode():
             problem = "is damaged: its checksum does not match its content"
         else:
-            header, arrays = _read(content)
-            if header == {"format": _FORMAT, "name": name}:
-                return arrays
-            problem = f"was saved under another name or by another version: {header}"
+            try:
+                header, arrays = _read(content)
+            except Exception as error:  # its checksum is right, so somebody has made it so
+                problem = f"is of another kind: {_in_one_line(str(error) or type(error).__name__)}"
+            else:
+                if header == {"format": _FORMAT, "name": name}:
+                    return arrays
+                problem = (
+                    "was saved under another name or by another version: "
+                    f"{_in_one_line(str(header))}"
+                )
         raise ValueError(
             f"The checkpoint file {self._file(path)} {problem}. Delete it, and call again: this "
             "part of the run starts again"
@@ -207,22 +225,28 @@ class CheckpointFolder:
             return
         # The file stays when the run ends: were it deleted, one run could lock the deleted file
         # and another one a new file of the same name.
+        with contextlib.suppress(FileNotFoundError):
+            _check_ordinary(self._folder / _LOCK)
         lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         # Also when the object is forgotten, as in a notebook after an error.
         self._release = weakref.finalize(self, os.close, lock)
         _HOLDING.add(self)
+        number = os.read(lock, 21).strip()
+        holder = number.decode() if number.isdigit() and len(number) < 20 else ""
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(lock, 20).decode(errors="replace").strip()
             raise RuntimeError(
-                f"Another run{f' (process {holder})' * holder.isdecimal()} is using the "
+                f"Another run{f' (process {holder})' * bool(holder)} is using the "
                 f"checkpoint in {self._shown!r}. Wait until it ends, or pass another checkpoint_dir"
             ) from None
         except OSError:  # a file system without locks, as some that come over a network
             return
+        if number and not holder:  # not ours: a hard link, say, to a file of another kind
+            return
         with contextlib.suppress(OSError):  # the number is for the message alone
             os.ftruncate(lock, 0)
+            os.lseek(lock, 0, os.SEEK_SET)
             os.write(lock, f"{os.getpid()}\n".encode())
 
     def _remove_leftovers(self) -> None:
@@ -235,17 +259,19 @@ class CheckpointFolder:
 
     def _compare_or_write(self, call: dict[str, Any]) -> None:
         path = self._folder / _CALL
-        if not path.exists():
+        if not os.path.lexists(path):
             text = json.dumps({"format": _FORMAT, "call": call}, indent=1)
             with _replacing(path) as file:
                 file.write(text.encode())
             return
+        _check_ordinary(path)
         try:
             content = json.loads(path.read_bytes())
             if content["format"] != _FORMAT:
-                raise ValueError(f"its format is {content['format']!r}, not {_FORMAT!r}")
+                raise ValueError(f"its format is {_shown(content['format'])}, not {_FORMAT!r}")
             there = dict(content["call"])
-        except (ValueError, TypeError, KeyError) as error:
+            differences = [_in_one_line(each) for each in _differences("", there, call)]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             # json says "line 3 column 5", KeyError the key alone.
             reason = f"it has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(
@@ -253,12 +279,13 @@ class CheckpointFolder:
                 f"is damaged or of another kind: {reason}. Pass another checkpoint_dir, or delete "
                 "this folder to start anew"
             ) from error
-        differences = list(_differences("", there, call))
         if differences:
+            more = len(differences) - _DIFFERENCES_SHOWN
+            shown = "; ".join(differences[:_DIFFERENCES_SHOWN])
             raise ValueError(
                 f"The checkpoint in {self._shown!r} belongs to another call: "
-                f"{'; '.join(differences)}. Pass another checkpoint_dir, or delete this folder to "
-                "start anew"
+                f"{shown}{f'; and {more} more' * (more > 0)}. Pass another checkpoint_dir, or "
+                "delete this folder to start anew"
             )
 
 
@@ -286,6 +313,26 @@ def _explained(problem: str, advice: str = "") -> Iterator[None]:
         explained = type(error)(f"{reason}. {advice}" if advice else reason)
         explained.errno = error.errno
         raise explained from error
+
+
+def _check_ordinary(path: Path) -> None:
+    """Raises where a name leads elsewhere, or to what does not end, such as a pipe.
+
+    A folder that was sent by somebody may have a link in it, and what is written to it would
+    replace a file of the reader's.
+
+    Raises:
+        FileNotFoundError: If there is nothing.
+        FileExistsError: If it is a link, a folder, a pipe or a device.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise FileExistsError(errno.EEXIST, f"{path.name!r} is a link, or no file at all")
+
+
+def _in_one_line(text: str) -> str:
+    """What a file says, as a message may quote it: printable, and of some length."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:500])
+    return f"{shown}…" if len(text) > len(shown) else shown
 
 
 # Files of arrays
@@ -348,18 +395,41 @@ def _write(
     file.write(_CHECKSUM.format(checksum).encode())
 
 
-def _read(content: bytes) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    """Header and arrays of a file whose checksum was right."""
-    file = io.BytesIO(content)
-    about = json.loads(np.load(file, allow_pickle=False).tobytes())
+def _read(content: bytes) -> tuple[Any, dict[str, np.ndarray]]:
+    """Header and arrays of a file whose checksum was right.
+
+    Raises:
+        Exception: Of some kind, if the file is not made as `_write` makes it.
+    """
+    first, end = _array(content, 0)
+    about = json.loads(first.tobytes())
+    if not isinstance(about, dict) or not isinstance(about.get("dtypes"), dict):
+        raise ValueError("its header does not say what it holds")
     arrays = {}
     for key, dtype in about["dtypes"].items():
-        arrays[key] = np.load(file, allow_pickle=False)
-        if dtype:
+        arrays[key], end = _array(content, end)
+        if dtype is not None:
             import ml_dtypes
 
-            arrays[key] = arrays[key].view(getattr(ml_dtypes, dtype))
-    return about["header"], arrays
+            scalar = getattr(ml_dtypes, str(dtype), None)
+            if not isinstance(scalar, type) or not issubclass(scalar, np.generic):
+                raise ValueError(f"there is no dtype {dtype!r}")
+            arrays[key] = arrays[key].view(scalar)
+    return about.get("header"), arrays
+
+
+def _array(content: bytes, start: int) -> tuple[np.ndarray, int]:
+    """A copy of the array that begins at a place of a file, and where it ends."""
+    head = _HEAD.match(content, start)
+    if head is None:
+        raise ValueError(f"there is no array of numbers at byte {start}")
+    dtype = np.dtype(head[1].decode())
+    shape = tuple(int(length) for length in head[2].split(b",") if length.strip())
+    size = math.prod(shape)
+    end = head.end() + size * dtype.itemsize
+    if end > len(content) - 8:  # the checksum
+        raise ValueError(f"an array of shape {shape} would be longer than the file")
+    return np.frombuffer(content, dtype, size, head.end()).reshape(shape).copy(), end
 
 
 # What a call is
@@ -424,9 +494,12 @@ def _is_hash(summary: Any) -> bool:
 def _shown(summary: Any) -> str:
     """A summary as a message says it."""
     if _is_hash(summary):
-        return summary["kind"]
+        return str(summary["kind"])[:_TEXT_QUOTED]
     text = repr(summary)
-    return text if len(text) <= _TEXT_QUOTED else f"{type(summary).__name__} of {len(summary)}"
+    if len(text) <= _TEXT_QUOTED:
+        return text
+    long = f" of {len(summary)}" if hasattr(summary, "__len__") else f", {text[:20]}…"
+    return f"{type(summary).__name__}{long}"
 
 
 def _differences(name: str, there: Any, here: Any) -> Iterator[str]:
