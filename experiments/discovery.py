@@ -48,16 +48,33 @@ def discover(folder: Path = HERE) -> list[Experiment]:
     return [experiment for experiment in found if experiment is not None]
 
 
+def groups(experiments: Sequence[Experiment]) -> dict[str, list[str]]:
+    """Names that stand for several experiments, each with theirs: the words that they begin with.
+
+    The word is what stands before the first `_`; one experiment is no group, and its own name wins.
+    """
+    names = [experiment.name for experiment in experiments]
+    found: dict[str, list[str]] = {}
+    for name in names:
+        word, underscore, _ = name.partition("_")
+        if underscore and word not in names:
+            found.setdefault(word, []).append(name)
+    return {word: members for word, members in found.items() if len(members) > 1}
+
+
 def choose(experiments: Sequence[Experiment], names: Iterable[str]) -> list[Experiment]:
     """The named experiments in the order of `experiments`; all of them if nothing is named.
+
+    A name may also be that of a group, see `groups`.
 
     Raises:
         UnknownExperiment: If a name is unknown; the message suggests the nearest one.
     """
-    wanted = set(names)
+    named, of_group = set(names), groups(experiments)
+    wanted = {member for name in named for member in of_group.get(name, [name])}
     known = [experiment.name for experiment in experiments]
     for name in sorted(wanted.difference(known)):
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, [*known, *of_group], n=1)
         hint = f"Did you mean '{near[0]}'?" if near else "--list shows all of them."
         raise UnknownExperiment(f"There is no experiment '{name}'. {hint}")
     return [experiment for experiment in experiments if not wanted or experiment.name in wanted]

@@ -6,24 +6,52 @@ earlier runs wrote.
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from experiments import ledger, storage
+from experiments import ledger, speed_page, storage
 from experiments.ledger import Claim
 from experiments.outcome import VERDICTS
 
 INDEX = "README.md"
+# What the page is drawn from, of the two files of a result; `object` is anything.
+_NUMBER = (int, float, str)  # infinity is a text
+_DECISIVE = {"name": str, "median": _NUMBER, "least": _NUMBER, "largest": _NUMBER, "n_runs": int}
+_FINDING = {
+    "claim": str,
+    "verdict": VERDICTS,
+    "rule": str,
+    "statement": str,
+    "decisive": _DECISIVE,
+    "numbers": {str: object},
+}
+_FOUND = {
+    "experiment": str,
+    "title": str,
+    "question": str,
+    "description": str,
+    "findings": [_FINDING],
+}
+_RUN = {
+    "quick": bool,
+    "seeds": [int],
+    "seconds": (int, float),
+    "backend": str,
+    "versions": {str: str, "keras": str},
+    "device": {str: object, "cpu": str, "cores": object},
+}
+
 BADGES = {"confirmed": "✅ confirmed", "qualified": "🟡 qualified", "refuted": "❌ refuted"}
 
 
 def write_index(out: Path, claims: Sequence[Claim] = ()) -> None:
-    """Writes the ledger of the claims and the index page of the results in `out`.
+    """Writes the ledger of the claims, and the pages of the speeds and of all results in `out`.
 
     Raises:
         CannotWrite: If they cannot be written, or a file that they are drawn from is broken.
@@ -31,7 +59,13 @@ def write_index(out: Path, claims: Sequence[Claim] = ()) -> None:
     there = list(results(out))
     rows = ledger.ledger(claims, [result.found for result in there])
     storage.replace_file(out / ledger.FILE, ledger.as_csv(rows))
-    lines = [*_head(there, claims, rows), *(line for one in there for line in _section(*one))]
+    speeds = speed_page.page(there)
+    if speeds:
+        storage.replace_file(out / speed_page.PAGE, speeds.encode())
+    lines = [
+        *_head(there, claims, rows, bool(speeds)),
+        *(line for one in there for line in _section(*one)),
+    ]
     storage.replace_file(out / INDEX, "\n".join(lines).encode())
 
 
@@ -54,18 +88,55 @@ def results(out: Path) -> Iterator[Result]:
         if folder.name.startswith(".") or not found.is_file() or not run.is_file():
             continue
         try:
-            yield Result(folder, json.loads(found.read_bytes()), json.loads(run.read_bytes()))
-        except ValueError as error:
+            result = Result(
+                folder,
+                storage.from_json(found.read_bytes()),
+                storage.from_json(run.read_bytes()),
+            )
+            _check(result.found, _FOUND, storage.FINDINGS)
+            _check(result.run, _RUN, storage.RUN)
+            # It goes into links as it is.
+            if result.found["experiment"] != folder.name or not folder.name.isidentifier():
+                raise ValueError("They are of an experiment of another name")
+        except (OSError, ValueError) as error:
             raise storage.CannotWrite(
-                f"Cannot read the results in '{folder}': {error}. Delete the folder, and run "
-                f"`python -m experiments {folder.name}`."
+                f"Cannot read the results in '{storage.printable(folder)}': "
+                f"{storage.printable(error)}. Delete the folder, and run "
+                f"`python -m experiments {storage.printable(folder.name)}`."
             ) from error
+        yield result
+
+
+def _check(value: Any, form: Any, place: str) -> None:
+    """Raises a `ValueError` if a value from a file has not the form that the page needs."""
+    if isinstance(form, dict):
+        if not isinstance(value, dict):
+            raise ValueError(f"{place} is no mapping")
+        for name in form:
+            if name is not str and name not in value:
+                raise ValueError(f"{place} has no '{name}'")
+        for name, inner in value.items():
+            _check(inner, form.get(name, form.get(str, object)), f"{place}, {name}")
+    elif isinstance(form, list):
+        if not isinstance(value, list):
+            raise ValueError(f"{place} is no list")
+        for number, inner in enumerate(value):
+            _check(inner, form[0], f"{place}[{number}]")
+    elif form is VERDICTS:
+        if value not in VERDICTS:
+            raise ValueError(f"{place} is none of {', '.join(VERDICTS)}")
+    # True is an int to Python.
+    elif not isinstance(value, form) or (isinstance(value, bool) and form not in (bool, object)):
+        raise ValueError(f"{place} is of another type: {value!r:.50}")
+    elif isinstance(value, int) and value.bit_length() > 1000:  # no float is as large
+        raise ValueError(f"{place} is too large")
 
 
 def _head(
     results: Sequence[Result],
     claims: Sequence[Claim],
     rows: Sequence[Mapping[str, Any]],
+    has_speeds: bool,
 ) -> Iterator[str]:
     verdicts = {row["claim"]: row["verdict"] for row in rows}
     counts = Counter(verdicts.values())
@@ -88,6 +159,10 @@ def _head(
         f"least and the largest. The same as a table: [{ledger.FILE}]({ledger.FILE})."
     )
     yield ""
+    if has_speeds:
+        link = f"[{speed_page.PAGE}]({speed_page.PAGE})"
+        yield f"How fast all of it is, beside what was asked and what others do: {link}."
+        yield ""
     yield from _verdicts(claims, rows)
     yield "## Experiments"
     yield ""
@@ -98,7 +173,7 @@ def _head(
     )
     yield ""
     for _, found, _ in results:
-        yield f"- [{_text(found['title'])}](#{found['experiment']}): {_text(found['question'])}"
+        yield f"- [{_line(found['title'])}](#{found['experiment']}): {_line(found['question'])}"
     yield ""
 
 
@@ -122,7 +197,7 @@ def _verdicts(claims: Sequence[Claim], rows: Sequence[Mapping[str, Any]]) -> Ite
 def _verdict(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> str:
     badge = BADGES[rows[0]["verdict"]].replace(" ", "&nbsp;") if rows else "not measured yet"
     found = "<br><br>".join(f"{_cell(row['statement'])}<br>{_decisive(row)}" for row in rows)
-    text = f"**{claim.claim}** {_cell(claim.text)}".strip()
+    text = f"**{_cell(claim.claim)}** {_cell(claim.text)}".strip()
     return f"| {text} | {badge} | {found} |"
 
 
@@ -139,16 +214,16 @@ def _section(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> Iterat
     name = found["experiment"]
     yield f'<a id="{name}"></a>'
     yield ""
-    yield f"## {_text(found['title'])}"
+    yield f"## {_line(found['title'])}"
     yield ""
-    yield f"**{_text(found['question'])}**"
+    yield f"**{_line(found['question'])}**"
     yield ""
     if found["description"]:
         yield _text(found["description"])
         yield ""
-    for figure in sorted(folder.glob("*.png")):
-        label = figure.stem.replace("_", " ")
-        yield f"![{_text(found['title'])}: {label}]({name}/{figure.name})"
+    for figure in _files(folder, "*.png"):
+        label = f"{found['title']}: {storage.printable(figure.stem.replace('_', ' '))}"
+        yield f"![{_line(label)}]({_link(figure)})"
         yield ""
     for finding in found["findings"]:
         yield from _finding(finding)
@@ -159,8 +234,8 @@ def _section(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> Iterat
     yield "```"
     yield ""
     tables = [
-        f"[{table.name}]({name}/{table.name}) ({_rows(table):,} rows)"
-        for table in sorted(folder.glob("*.csv"))
+        f"[{_line(storage.printable(table.name))}]({_link(table)}) ({_rows(table):,} rows)"
+        for table in _files(folder, "*.csv")
     ]
     yield f"Tables: {', '.join(tables)}. Numbers: [findings]({name}/{storage.FINDINGS})."
     yield ""
@@ -194,17 +269,26 @@ def _made_with(run: dict[str, Any]) -> str:
     seconds = run["seconds"]
     took = f"{seconds:.2g} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     seeds = run["seeds"]
-    if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+    if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[0] + len(seeds))):
         listed = f"{seeds[0]} to {seeds[-1]}"
     else:
         listed = ", ".join(str(seed) for seed in seeds)
     device = run["device"]
-    where = ", ".join([device["cpu"], f"{device['cores']} cores", *device.get("gpus", [])])
+    gpus = map(str, device.get("gpus", ()))
+    where = ", ".join([device["cpu"], f"{device['cores']} cores", *gpus])
     repeated = f" with the seeds {listed}" if seeds else ""
     versions = run["versions"]
     backend = run["backend"]
     library = f"Keras {versions['keras']} on {backend} {versions.get(backend, '')}".rstrip()
-    return f"Took {took}{repeated}, {library} ({where})."
+    return f"Took {took}{repeated}, {_line(library)} ({_line(where)})."
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.glob(pattern) if path.is_file())
+
+
+def _link(path: Path) -> str:
+    return f"{path.parent.name}/{quote(os.fsencode(path.name))}"
 
 
 def _rows(table: Path) -> int:
@@ -217,18 +301,37 @@ def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else _cell(str(value))
 
 
-def _natural(claim: str) -> list[Any]:
+def _natural(claim: str) -> list[str]:
     """A key that sorts C2 before C10."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", claim)]
+    return [part.zfill(9) if part.isdecimal() else part for part in re.split(r"(\d+)", claim)]
 
 
 def _cell(text: str) -> str:
     """The text as a cell of a table, where a bar ends the cell even in code."""
-    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(_text(text).split()))
+    return re.sub(r"(?<!\\)\|", r"\\|", _line(text))
+
+
+def _line(text: str) -> str:
+    """The text as one line of Markdown."""
+    return _text(" ".join(text.split()))
+
+
+# Code begins and ends with as many backticks. It may go on in the next line if that begins with a
+# letter: a heading or a list, say, would end it.
+_CODE = re.compile(r"(?<!`)(`+)(?:[^`\r\n]|\n(?=[^\W\d_]))+\1(?!`)")
 
 
 def _text(text: str) -> str:
-    """The text with what Markdown would take for markup escaped, except in code."""
-    parts = re.split(r"(`+[^`]+`+)", text)
-    parts[::2] = [re.sub(r"([*<~|\\])", r"\\\1", part) for part in parts[::2]]
-    return "".join(parts)
+    """The text with what Markdown would take for markup escaped, except in code.
+
+    Whoever wrote the text, it makes no tags, links or pictures.
+    """
+    parts, end = [], 0
+    for code in _CODE.finditer(text):
+        parts += [_escaped(text[end : code.start()]), code[0]]
+        end = code.end()
+    return "".join([*parts, _escaped(text[end:])])
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"[*<~|\\`]|\](?=[(\[:])", r"\\\g<0>", text)

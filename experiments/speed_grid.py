@@ -3,11 +3,8 @@
 Calls are measured in new processes, in turn, with everything imported and nothing compiled: one
 `fit`, 100 strengths of the same network for as many epochs, the same with the range of strengths
 searched first, and 100 strengths on 5 folds. Time against the number of members is measured in
-one process, with everything compiled; lines of models trained one after another are measured for
-one and multiplied, without the tracing that each of them would need anew, which flatters them.
-
-For a convex problem a solver made for it is the better choice: scikit-learn's `lasso_path` is far
-ahead. LassoNet, another method on PyTorch, is measured where it is installed, with few models."""
+one process, with everything compiled; models trained one after another are measured for one and
+multiplied, without the tracing that each of them would need anew, which flatters them."""
 
 from dataclasses import asdict, dataclass
 
@@ -15,20 +12,17 @@ import keras
 import pandas as pd
 
 from experiments.outcome import Outcome, no_progress
-from experiments.speed_grid_calls import CV, FIT, PATH, RANGE, digits, first_call
-from experiments.speed_grid_figures import draw_calls, draw_members
-from experiments.speed_grid_lasso import lasso_times
-from experiments.speed_grid_lassonet import lassonet_times
-from experiments.speed_grid_measures import bars_of, others_of
+from experiments.speed_grid_calls import CV, FIT, PATH, RANGE, first_call
+from experiments.speed_grid_figures import draw_calls
+from experiments.speed_grid_measures import bars_of
 from experiments.speed_grid_members import Network, per_member, times_of
 from experiments.speed_grid_processes import in_new_process
 
 QUESTION = "What does a whole path cost, against one model.fit?"
 SYSTEMS = ("S11", "S14")
 CLAIMS = ()
-TIMED = ("calls", "members", "per_member", "bars", "lasso", "others.seconds", "others.step_us")
+TIMED = ("calls", "members", "per_member", "bars")
 CALL = "a call in a new process"
-_ALL_MEMBERS = (1, 3, 10, 30, 100, 300, 1000)
 
 
 @dataclass(frozen=True)
@@ -44,14 +38,9 @@ class Settings:
     n_folds: int = 5
     # The network above, and one in which arithmetic takes all the time.
     networks: tuple[Network, ...] = (
-        Network((64,), _ALL_MEMBERS, epochs=3),
+        Network((64,), (1, 100), epochs=3),
         Network((1024, 1024), (1, 3, 10), epochs=2, n_samples=320),
     )
-    rounds_of_many: int = 2  # with more than a hundred members
-    lasso_epochs: int = 400  # so that coefficients are right to 1e-5
-    lasso_tolerance: float = 1e-7  # so that lasso_path's are as well
-    lassonet_models: int = 3
-    lassonet_epochs: int = 5
 
 
 QUICK = Settings(
@@ -63,34 +52,20 @@ QUICK = Settings(
     n_strengths=4,
     n_folds=2,
     networks=(Network((8,), (4,), epochs=1, n_samples=64),),
-    rounds_of_many=1,
-    lasso_epochs=20,
-    lassonet_models=2,
-    lassonet_epochs=1,
 )
 
 
 def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) -> Outcome:
     keras.utils.set_random_seed(0)
     calls = times_of_calls(settings, track)
-    rounds, many, size = settings.rounds, settings.rounds_of_many, settings.batch_size
     members = pd.concat(
-        [times_of(network, size, rounds, many, track) for network in settings.networks],
+        [times_of(each, settings.batch_size, settings.rounds, track) for each in settings.networks],
         ignore_index=True,
     )
-    lasso, errors = lasso_times(
-        settings.n_strengths, settings.lasso_epochs, settings.lasso_tolerance, rounds, track
-    )
-    others = {"epochs": settings.lassonet_epochs, "batch_size": size}
-    data = digits(settings.n_samples)
-    lassonet = lassonet_times(settings.lassonet_models, settings.units, data, **others)
     bars = bars_of(calls, members, settings)
-    summary = per_member(members)
-    tables = {"calls": calls, "members": members, "per_member": summary, "bars": bars}
-    tables |= {"lasso": lasso, "others": others_of(lasso, errors, lassonet, settings)}
+    tables = {"calls": calls, "members": members, "per_member": per_member(members), "bars": bars}
     about = f"{settings.n_strengths} strengths, {settings.epochs} epochs, {settings.n_folds} folds"
-    figures = {"speed_grid": draw_calls(calls, lasso, bars, about)}
-    return Outcome(tables, figures | {"speed_grid_members": draw_members(summary)})
+    return Outcome(tables, {"speed_grid": draw_calls(calls, bars, about)})
 
 
 def times_of_calls(settings, track):

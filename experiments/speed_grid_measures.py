@@ -1,4 +1,4 @@
-"""What the times of `speed_grid` say: the bars, and the costs of other programs."""
+"""What the times of `speed_grid` say: what was asked for, and whether it was met."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Any
 import pandas as pd
 
 from experiments.speed_grid_calls import CV, FIT, PATH
-from experiments.speed_grid_lasso import LASSO, OURS, SKLEARN
-from experiments.speed_grid_lassonet import LASSONET
 from experiments.speed_grid_members import FIT as FIT_ONE
 from experiments.speed_grid_members import TRAIN, grid_of
-from experiments.timing import bar, ratios
+from experiments.timing import bar, pair, warm
+
+ASKED = "path of {} ÷ one `model.fit`, new processes"
+LIMITED_BY_START = "Most of a first call is tracing and compiling the program of all members."
+LIMITED_BY_STEP = "The small matrix products of many members, which fill the processor poorly."
+LIMITED_BY_WIDTH = (
+    "Weights, gradients and what the optimizer keeps of several members do not fit into the cache."
+)
 
 
 def bars_of(calls: pd.DataFrame, members: pd.DataFrame, settings: Any) -> pd.DataFrame:
@@ -25,41 +30,18 @@ def bars_of(calls: pd.DataFrame, members: pd.DataFrame, settings: Any) -> pd.Dat
     n, folds = settings.n_strengths, settings.n_folds
     middle = next(each for each in settings.networks if each.units == settings.units)
     wide = settings.networks[-1]
-    step = ratios(members, middle.name, grid_of(n), FIT_ONE)
+    steps = members.loc[members["row"] == middle.name, "steps"].iloc[0]
+    path, cv = pair(calls, row, PATH, FIT), pair(calls, row, CV, FIT)
+    step = pair(members, middle.name, grid_of(n), FIT_ONE, steps)
+    asked = (ASKED.format(n), LIMITED_BY_START)
     lines = [
-        bar(f"{n} strengths\n/ one fit", "at most", 1, ratios(calls, row, PATH, FIT)),
-        bar(f"{n} strengths × {folds} folds\n/ one fit", "at most", 4, ratios(calls, row, CV, FIT)),
-        bar(f"a step of {n} at once\n/ a step of fit", "at most", n / 100, step),
+        bar(f"{n} strengths\n/ one fit", *path, 1, *asked),
+        bar(f"{n} strengths × {folds} folds\n/ one fit", *cv, 4, "", LIMITED_BY_START),
+        bar(f"a step of {n} at once\n/ a step of fit", *step, n / 100, "", LIMITED_BY_STEP),
     ]
     for count in wide.n_members:
-        many = ratios(members, wide.name, grid_of(count), TRAIN) / count
-        lines.append(bar(f"{wide.name}: {count} at once\n/ {count} × train", "at most", 1, many))
+        many = warm(members, wide.name, grid_of(count))
+        one_by_one = warm(members, wide.name, TRAIN, 1 / count)
+        name = f"{wide.name}: {count} at once\n/ {count} × train"
+        lines.append(bar(name, many, one_by_one, 1, "", LIMITED_BY_WIDTH))
     return pd.DataFrame(lines)
-
-
-def others_of(
-    lasso: pd.DataFrame, errors: dict[str, float], lassonet: dict[str, Any], settings: Any
-) -> pd.DataFrame:
-    """Seconds of a path by other programs; of a model and step where both count the same things.
-
-    `max_error` is that of a coefficient of the lasso, in standardized units.
-    """
-    warm = lasso[lasso["repetition"] > 0].groupby("method")["seconds"].median()
-    row = {"row": LASSO, "n_models": settings.n_strengths}
-    steps = {OURS: settings.lasso_epochs}
-    rows = [
-        {**row, "method": method, "steps": steps.get(method), "seconds": warm[method]}
-        | {"max_error": errors[method], "note": note}
-        for method, note in (
-            (OURS, "one step an epoch, each of them recorded"),
-            (SKLEARN, "coordinate descent, made for this problem"),
-        )
-    ]
-    network = "-".join(map(str, (64, *settings.units, 10)))
-    rows.append({"row": network, "method": LASSONET} | lassonet)
-    table = pd.DataFrame(rows)
-    for column in ("steps", "seconds", "max_error"):
-        table[column] = pd.to_numeric(table.get(column))
-    table["step_us"] = table["seconds"] * 1e6 / (table["n_models"] * table["steps"])
-    first = ["row", "method", "n_models", "steps", "seconds", "step_us", "max_error", "note"]
-    return table[first]

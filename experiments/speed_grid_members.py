@@ -12,7 +12,6 @@ from experiments.speed_grid_calls import digits, with_fit, with_grid, with_train
 from experiments.timing import interleaved
 
 FIT, TRAIN = "model.fit, one model", "train, one model"
-MANY = 100  # more members than this take long enough for fewer rounds
 
 
 @dataclass(frozen=True)
@@ -35,19 +34,14 @@ def grid_of(n_members: int) -> str:
 
 
 def times_of(
-    network: Network, batch_size: int, rounds: int, rounds_of_many: int, track: Any = no_progress
+    network: Network, batch_size: int, rounds: int, track: Any = no_progress
 ) -> pd.DataFrame:
     """Times of calls in one process, in turn, with `n_members` and `steps` (of a member)."""
     call: dict[str, Any] = {"units": network.units, "n_samples": network.n_samples}
     call |= {"epochs": network.epochs, "batch_size": batch_size}
-    grids = {n: with_grid(n, **call) for n in network.n_members}
-    few = {grid_of(n): grid for n, grid in grids.items() if n <= MANY}
-    many = {grid_of(n): grid for n, grid in grids.items() if n > MANY}
-    few = {FIT: with_fit(**call), TRAIN: with_train(**call)} | few
-    parts = [interleaved(network.name, few, rounds, track=track)]
-    if many:
-        parts.append(interleaved(network.name, many, rounds_of_many, track=track))
-    times = pd.concat(parts, ignore_index=True)
+    grids = {grid_of(n): with_grid(n, **call) for n in network.n_members}
+    calls = {FIT: with_fit(**call), TRAIN: with_train(**call)} | grids
+    times = interleaved(network.name, calls, rounds, track=track)
     n_members = {grid_of(n): n for n in network.n_members} | {FIT: 1, TRAIN: 1}
     steps = network.epochs * -(-len(digits(network.n_samples)[0]) // batch_size)
     return times.assign(n_members=times["method"].map(n_members), steps=steps)

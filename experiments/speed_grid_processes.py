@@ -14,22 +14,19 @@ _IMPORTED = ("kerasreg.cross_validation", "kerasreg.datasets", "pandas", "sklear
 _METHODS = multiprocessing.get_all_start_methods()
 
 
-def in_new_process(
-    function: Callable[..., Any], *arguments: Any, bare: bool = False, **settings: Any
-) -> Any:
+def in_new_process(function: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
     """What a function of a module returns in a process that has done nothing before.
 
     Args:
         function: The function; the process imports its module before it is called.
         *arguments: Its arguments.
-        bare: Whether the process is to start without TensorFlow.
         **settings: Its keyword arguments.
 
     Raises:
         RuntimeError: If the process ends without a result.
     """
     # Where nothing can be forked every process imports by itself, before its clock starts.
-    method = "spawn" if bare or "forkserver" not in _METHODS else "forkserver"
+    method = "forkserver" if "forkserver" in _METHODS else "spawn"
     context: Any = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(list(_IMPORTED))

@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.outcome import Outcome, no_progress
-from experiments.timing import bar, draw_bars, draw_times, interleaved, ratios, summary
+from experiments.speed_loop_bars import FIT, FIT_XLA, GRAPH, XLA, bars_of
+from experiments.timing import draw_bars, draw_times, interleaved, summary
 from kerasreg import datasets
 from kerasreg.plots import style
 from kerasreg.training import train
@@ -21,8 +22,6 @@ SYSTEMS = ("S9",)
 CLAIMS = ()
 TIMED = ("times", "per_step", "bars")
 LOSS = "sparse_categorical_crossentropy"
-FIT, FIT_XLA = "fit", "fit, jit_compile=True"
-XLA, GRAPH = "train", "train, jit_compile=False"
 
 
 @dataclass(frozen=True)
@@ -88,12 +87,7 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
     seconds = [name for name in per_step.columns if name.startswith("seconds")]
     per_step[seconds] = per_step[seconds].mul(1e6 / steps, axis=0)
     per_step = per_step.rename(columns={name: f"step_us{name[7:]}" for name in seconds})
-    small, wide = rows
-    limits = [(small, XLA, 30), (small, GRAPH, 10), (wide, XLA, 1), (wide, GRAPH, 1)]
-    bars = pd.DataFrame(
-        bar(f"{row}\n{method}", "at least", limit, ratios(times, row, FIT, method))
-        for row, method, limit in limits
-    )
+    bars = bars_of(times, *times["row"].unique())
     tables = {"times": times, "per_step": per_step, "bars": bars}
     return Outcome(tables, {"speed_loop": draw(times, bars)})
 
@@ -108,6 +102,6 @@ def draw(times, bars):
             draw_times(ax, of_row, scale, "microseconds a step, all overheads shared out")
             ax.set_title(f"Network {row}")
         ax = fig.add_subplot(grid[:, 1])
-        draw_bars(ax, bars, "time of fit / time of train: times faster")
+        draw_bars(ax, bars, "time of train / time of fit")
         ax.set_title("Against fit, in the same round")
         return fig

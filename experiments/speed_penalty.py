@@ -10,29 +10,31 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from matplotlib.figure import Figure
 
 from experiments.outcome import Outcome, no_progress
-from experiments.timing import annotate, bar, draw_line, interleaved, plain_ticks, ratios, summary
-from kerasreg.plots import OTHER_COLORS, PENALTY_COLORS, style
+from experiments.speed_penalty_figures import COPY, draw
+from experiments.timing import bar, interleaved, pair, ratios, summary
 from kerasreg.regularizers import ElasticNet
 
 QUESTION = "What do value and gradient of a penalty cost, and how far is that from a mere copy?"
 SYSTEMS = ("S9",)
 CLAIMS = ()
 TIMED = ("times", "against_copy", "against_keras", "bars")
-COPY = "copy"
 PROGRAMS = ("XLA", "graph")
 PENALTIES = {  # the same function, 0.01·‖w‖₁ + 0.01·‖w‖²
     "ElasticNet": ElasticNet(strength=0.03, l1_ratio=1 / 3),
     "Keras L1L2": keras.regularizers.L1L2(0.01, 0.01),
 }
-COLORS = {
-    "ElasticNet": PENALTY_COLORS["elastic_net"],
-    "Keras L1L2": PENALTY_COLORS["none"],
-    COPY: OTHER_COLORS[1],
-}
-LIMIT = 0.6  # of Keras's time, compiled, for the largest kernel
+LIMIT = 0.6  # of Keras's time
+LIMITED_BY = (
+    "The value is one pass over the weights and the gradient another, which writes as much as a "
+    "copy does."
+)
+ASKED = "penalty's value and gradient ÷"
+BARS = (  # of the largest kernel
+    ("Keras L1L2, XLA", (LIMIT, f"{ASKED} Keras's own", LIMITED_BY)),
+    (COPY, (2, f"{ASKED} a copy of the array", LIMITED_BY)),
+)
 
 
 @dataclass(frozen=True)
@@ -81,37 +83,11 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
         for width in settings.widths
         for program in PROGRAMS
     ).set_axis(["row", "program", "ratio", "ratio_q25", "ratio_q75"], axis=1)
-    what = f"ElasticNet / Keras L1L2, XLA, width {width}"
-    bars = pd.DataFrame([bar(what, "at most", LIMIT, against_keras(width, "XLA"))])
+    ours = f"ElasticNet, {PROGRAMS[0]}"
+    bars = pd.DataFrame(
+        bar(f"{ours}, width {width}\n/ {peer}", *pair(times, width, ours, peer), *words)
+        for peer, words in BARS
+    )
     against_copy = summary(times, COPY)
     tables = {"times": times, "against_copy": against_copy, "against_keras": of_keras, "bars": bars}
-    return Outcome(tables, {"speed_penalty": draw(against_copy, of_keras)})
-
-
-def draw(against_copy, of_keras):
-    with style():
-        fig = Figure(figsize=(13, 5.5), layout="constrained")
-        left, right = fig.subplots(1, 2)
-        for method, rows in against_copy.groupby("method", sort=False):
-            color = COLORS[method.partition(",")[0]]
-            line = "--" if "graph" in method else "-"
-            spread = rows.filter(like="seconds").mul(1e9 / rows["row"] ** 2, axis=0)
-            draw_line(left, spread.assign(row=rows["row"]), "seconds", line, color, method)
-            if line == "-":
-                annotate(left, rows["row"].iloc[-1], spread["seconds"].iloc[-1], (26, -4), color)
-        left.set(title="Value and gradient together", ylabel="nanoseconds a weight")
-        for program, line, offset in (("XLA", "-", -18), ("graph", "--", 10)):
-            rows = of_keras[of_keras["program"] == program]
-            draw_line(right, rows, "ratio", line, COLORS["ElasticNet"], program)
-            for width, ratio in zip(rows["row"], rows["ratio"], strict=True):
-                annotate(right, width, ratio, (0, offset), "black")
-        label = f"bar: at most {LIMIT} at {rows['row'].max():,}, XLA"
-        right.axhline(LIMIT, color="black", ls=(0, (2, 1)), label=label)
-        right.set(title="Against Keras L1L2, in the same round", ylabel="ElasticNet / Keras L1L2")
-        for ax in (left, right):
-            ax.set(xscale="log", yscale="log", xlabel="width of the square kernel")
-            ax.margins(x=0.1, y=0.15)
-            ax.legend()
-            plain_ticks(ax.yaxis)
-            plain_ticks(ax.xaxis, at=list(rows["row"]))
-        return fig
+    return Outcome(tables, {"speed_penalty": draw(against_copy, of_keras, LIMIT)})

@@ -31,7 +31,7 @@ class Settings:
     n_folds: int = 4
     epochs: int = 40
     batch_size: int = 32
-    repetitions: int = 3
+    repetitions: int = 2
 
 
 QUICK = Settings((8,), 64, n_strengths=2, n_folds=2, epochs=1, repetitions=1)

@@ -7,6 +7,7 @@ round; a median over the rounds and its quartiles are what is reported.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -56,20 +57,30 @@ def interleaved(
     return pd.DataFrame(rows, columns=["row", "method", "repetition", "seconds"])
 
 
+def warm(times: pd.DataFrame, row: str | int, method: str, per: float = 1) -> pd.Series:
+    """Seconds of `method`, divided by `per`, in each warm round."""
+    chosen = (times["row"] == row) & (times["method"] == method) & (times["repetition"] > 0)
+    return times[chosen].set_index("repetition")["seconds"] / per
+
+
+def pair(
+    times: pd.DataFrame, row: str | int, method: str, reference: str, per: float = 1
+) -> tuple[pd.Series, pd.Series]:
+    """The seconds of two methods, as `bar` compares them."""
+    return warm(times, row, method, per), warm(times, row, reference, per)
+
+
 def ratios(times: pd.DataFrame, row: str | int, method: str, reference: str) -> pd.Series:
     """Seconds of `method` over seconds of `reference` in each warm round."""
-    warm = times[(times["row"] == row) & (times["repetition"] > 0)]
-    by_method = warm.pivot(index="repetition", columns="method", values="seconds")
-    return by_method[method] / by_method[reference]
+    return warm(times, row, method) / warm(times, row, reference)
 
 
 def summary(times: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Medians and quartiles of the warm rounds, and of the ratios to the reference."""
     rows = []
     for (row, method), group in times.groupby(["row", "method"], sort=False):
-        warm = group.loc[group["repetition"] > 0, "seconds"]
         first_call = group.loc[group["repetition"] == 0, "seconds"].max()
-        spread = warm.quantile([0.5, 0.25, 0.75])
+        spread = warm(times, row, method).quantile([0.5, 0.25, 0.75])
         ratio = ratios(times, row, method, reference).quantile([0.5, 0.25, 0.75])
         rows.append((row, method, first_call, *spread, reference, *ratio))
     seconds, ratio = (
@@ -79,18 +90,42 @@ def summary(times: pd.DataFrame, reference: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def bar(name: str, sense: str, limit: float, measured: pd.Series) -> dict:
-    """One line of a table `bars`: met if the median is `sense` ("at least", "at most") `limit`."""
-    middle, low, high = measured.quantile([0.5, 0.25, 0.75])
-    met = middle >= limit if sense == "at least" else middle <= limit
+def bar(
+    name: str,
+    ours: pd.Series,
+    peer: pd.Series,
+    limit: float,
+    asked: str = "",
+    limited_by: str = "",
+    *,
+    quantity: str = "ratio",
+) -> dict:
+    """One line of a table `bars`: met if the median of ours ÷ peer is at most `limit`.
+
+    Args:
+        name: What is compared.
+        ours: A number for each round: seconds, or a count.
+        peer: The same of what it is compared with; empty if that could not be measured here.
+        limit: What the quantity may be at most.
+        asked: What was asked for, in the words of the page of speeds; "" for a bar of our own.
+        limited_by: What keeps ours from being faster, one sentence, shown where it is too slow.
+        quantity: "ratio", ours ÷ peer, "difference", ours − peer in seconds, or "count", ours.
+    """
+    values = {"ratio": ours / peer, "difference": ours - peer, "count": ours}[quantity]
+    middle, low, high = values.quantile([0.5, 0.25, 0.75])
     return {
+        "asked": asked,
         "bar": name,
-        "sense": sense,
+        "ours": ours.median(),
+        "peer": peer.median(),
+        "unit": "" if quantity == "count" else "s",
+        "quantity": quantity,
+        "value": middle,
+        "value_q25": low,
+        "value_q75": high,
         "limit": limit,
-        "ratio": middle,
-        "ratio_q25": low,
-        "ratio_q75": high,
-        "met": bool(met),
+        "met": None if math.isnan(middle) else bool(middle <= limit),
+        "limited_by": limited_by,
     }
 
 
@@ -109,15 +144,16 @@ def draw_times(ax: Axes, times: pd.DataFrame, scale: float, label: str) -> None:
 
 def draw_bars(ax: Axes, bars: pd.DataFrame, label: str) -> None:
     """Draws ratios (points, quartiles as lines) and the limits they are held to (dashed)."""
+    bars = bars[bars["value"].notna()]
     for at, line in enumerate(bars.itertuples()):
         color, verdict = (MET, "met") if line.met else (MISSED, "missed")
         ax.plot([line.limit] * 2, [at - 0.2, at + 0.2], color="black", lw=2, ls=(0, (2, 1)))
-        ax.plot([line.ratio_q25, line.ratio_q75], [at, at], color=color, lw=4, alpha=0.5)
-        ax.plot(line.ratio, at, "o", color=color, ms=11)
-        text = f"{plain(line.ratio)}  (bar: {line.sense} {plain(line.limit)}, {verdict})"
-        ax.annotate(text, ((line.limit * line.ratio) ** 0.5, at - 0.28), ha="center", color=color)
+        ax.plot([line.value_q25, line.value_q75], [at, at], color=color, lw=4, alpha=0.5)
+        ax.plot(line.value, at, "o", color=color, ms=11)
+        text = f"{fraction(line.value)}  (bar: at most {fraction(line.limit)}, {verdict})"
+        ax.annotate(text, ((line.limit * line.value) ** 0.5, at - 0.28), ha="center", color=color)
     _rows(ax, list(bars["bar"]), label)
-    numbers = bars[["limit", "ratio", "ratio_q25", "ratio_q75"]].to_numpy()
+    numbers = bars[["limit", "value", "value_q25", "value_q75"]].to_numpy()
     ax.set_xlim(numbers.min() / 3, numbers.max() * 3)  # room for the texts
     plain_ticks(ax.xaxis)
 
@@ -138,6 +174,11 @@ def annotate(ax: Axes, x: float, y: float, offset: tuple, color: str, number=Non
 def plain(number: float) -> str:
     """Three digits, never as a power of ten."""
     return f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
+
+
+def fraction(number: float) -> str:
+    """A small ratio as a fraction, as it is spoken of: 1/30."""
+    return f"1/{plain(1 / number)}" if 0 < number < 0.2 else plain(number)
 
 
 def plain_ticks(axis: Axis, at: Sequence[float] | None = None) -> None:
