@@ -16,6 +16,7 @@ from kerasreg.grid.call import checked_seeds
 from kerasreg.optimality import has_one_layer, strength_max
 from kerasreg.regularizers.validation import invalid_argument, some_of, whole_number
 from kerasreg.training import check_loop_settings
+from kerasreg.variables import build_on
 
 # The coarse training looks at twelve decades of strengths, from 10⁻⁷ to 10⁵ times the one at which
 # the penalties of the initial weights are as large as the data loss there.
@@ -132,7 +133,12 @@ def largest_strength(
 def _smallest_from_which_on(gone: Any, diverged: Any, strengths: np.ndarray) -> float:
     """The first strength after the last one that has left something; diverged ones say nothing."""
     known = gone[~diverged]
-    if not known.any() or not known.iloc[-1]:
+    if known.empty:
+        raise ValueError(
+            f"Training diverged at each of {len(strengths)} strengths from {strengths[0]:.2g} to "
+            f"{strengths[-1]:.2g}: take a smaller learning rate, or scale the data"
+        )
+    if not known.iloc[-1]:
         raise ValueError(
             f"No strength from {strengths[0]:.2g} to {strengths[-1]:.2g} leaves nothing of the "
             f"penalized weights ({int(diverged.sum())} of {len(strengths)} diverged), so that a "
@@ -158,8 +164,7 @@ def _balance(model: keras.Model, x: Any, y: Any, loss: Any, seeds: Any) -> float
     """
     rows = slice(0, 1024)
     x, y = (keras.tree.map_structure(lambda leaf: np.asarray(leaf)[rows], part) for part in (x, y))
-    if not model.built:
-        model(keras.tree.map_structure(lambda leaf: leaf[:1], x))
+    build_on(model, x)
     values = fresh_values(model, int(next(iter(seeds))))
     start = copy_with(model, values, 1.0)
     y_pred = start(x, training=False)

@@ -562,3 +562,29 @@ def test_numbers_of_double_precision():
         keras.config.set_floatx("float32")
         # Asked for the first time within this test, it has become float64, and would stay so.
         keras.config.set_dtype_policy("float32")
+
+
+# Models that are not built
+
+
+@pytest.mark.parametrize("kind", ["sequential", "subclassed", "dataset"])
+def test_a_model_that_is_not_built_yet_is_built_for_batches_of_any_length(kind):
+    import tensorflow as tf
+
+    def unbuilt():
+        if kind == "subclassed":
+            return Subclassed()
+        return keras.Sequential([layers.Dense(3, "softmax", kernel_regularizer="l1")])
+
+    settings = {"strengths": STRENGTHS, "optimizer": adam(), "loss": CROSSENTROPY, "epochs": 2}
+    settings |= {"jit_compile": False, "verbose": 0, "initial_weights": "model", "batch_size": 16}
+    model, data = unbuilt(), (X, LABELS)
+    if kind == "dataset":
+        data = (tf.data.Dataset.from_tensor_slices((X, LABELS)).batch(16),)
+    assert not model.built
+    record = train_grid(model, *data, **settings)
+    assert model(X).shape == (N, 3)
+    again = train_grid(model, *data, **settings)
+    for strength in STRENGTHS:
+        for value, expected in zip(record.values(strength), again.values(strength), strict=True):
+            np.testing.assert_array_equal(value, expected)

@@ -10,6 +10,9 @@ from sklearn.linear_model import lars_path, lasso_path
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the grid needs TensorFlow", allow_module_level=True)
 
+import tensorflow as tf
+
+from kerasreg.optimality import strength_max
 from kerasreg.optimizers import ProximalAdam, ProximalSGD
 from kerasreg.path import regularization_path
 from kerasreg.regularizers import MCP
@@ -154,6 +157,32 @@ def test_the_range_of_l2_in_one_layer_is_found_by_training(diabetes):
     model = linear_model(regularizer=keras.regularizers.L2(1.0))
     settings = {"optimizer": ProximalSGD(0.1), "loss": "mse", "epochs": 20, "verbose": 0}
     assert 1 < largest_strength(model, x, y, batch_size=442, **settings) < 1e4
+
+
+def test_the_range_is_the_same_for_a_dataset_and_for_a_model_that_is_not_built_yet():
+    x, y = wave()
+    settings = {"optimizer": ProximalSGD(0.1), "loss": "mse", "epochs": 5, "verbose": 0}
+    settings |= {"batch_size": len(x), "jit_compile": False}
+    largest = largest_strength(tanh_model(), x, y, **settings)
+    model = tanh_model()
+    again = keras.Sequential(
+        [type(layer).from_config(layer.get_config()) for layer in model.layers]
+    )
+    assert not again.built
+    assert largest_strength(again, x, y, **settings) == largest
+    whole = tf.data.Dataset.from_tensor_slices((x, y)).batch(len(x))
+    assert largest_strength(tanh_model(), whole, **settings) == pytest.approx(largest, rel=1e-6)
+
+
+def test_the_range_with_a_penalty_of_activities_is_found_by_training(diabetes):
+    """At zero weights its gradient is that of the bias too: no formula."""
+    x, y = diabetes
+    model = linear_model(regularizer=keras.regularizers.L1(1.0))
+    exact = strength_max(model, x, y, "mse")
+    settings = {"optimizer": ProximalSGD(0.1), "loss": "mse", "epochs": 20, "verbose": 0}
+    model.layers[-1].activity_regularizer = keras.regularizers.L2(1e-9)
+    found = largest_strength(model, x, y, batch_size=442, **settings)
+    assert exact < found < 5 * exact
 
 
 def test_a_model_without_penalties_has_no_path():

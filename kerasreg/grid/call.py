@@ -35,6 +35,7 @@ from kerasreg.training_data import (
     training_arrays_or_dataset,
     validation_arrays_or_dataset,
 )
+from kerasreg.variables import build_on
 
 
 def train_grid(
@@ -306,7 +307,7 @@ def _built_and_checked(model: keras.Model, loss: Any, x: Any, y: Any, sample_wei
     data = _numpy(training_arrays_or_dataset(model, loss, x, y, sample_weight, None))
     if not model.built:
         first = data.x if isinstance(data, Arrays) else next(iter(data))[0]
-        model(keras.tree.map_structure(lambda leaf: leaf[:1], first))
+        build_on(model, first)
         if isinstance(data, Arrays):
             checked_arrays(model, loss, data.x, data.y, data.sample_weight)
     if not model.trainable_variables:

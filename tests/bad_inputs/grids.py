@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import keras
 import numpy as np
 
 from bad_inputs.case import Case
@@ -14,6 +15,7 @@ from bad_inputs.subjects import (
     Y,
     dataset,
     deep,
+    dense,
     grid,
     largest,
     linear,
@@ -24,6 +26,29 @@ from bad_inputs.subjects import (
 from kerasreg.optimality import strength_max
 
 MEMBERS, VALIDATION = cache(grid), cache(validate)
+
+
+def in_half_precision():
+    layer = keras.layers.Dense(1, kernel_initializer="ones", dtype="mixed_float16", name="dense")
+    return keras.Sequential([keras.Input((3,)), layer])
+
+
+def frozen():
+    model = linear()
+    model.trainable = False
+    return model
+
+
+def of_two_inputs():
+    inputs = [keras.Input((3,)), keras.Input((3,))]
+    return keras.Model(inputs, dense()(keras.layers.Add()(inputs)))
+
+
+def dataset_of_dicts():
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices({"x": X, "y": Y}).batch(4)
+
 
 CASES = [
     Case(
@@ -547,6 +572,50 @@ CASES = [
         (
             "strength_max could not fit the bias at zero weights: all targets are equal, and the "
             "best bias for them is infinite. Pass samples of more than one class"
+        ),
+    ),
+    Case(
+        "grid in half precision",
+        lambda: grid(model=in_half_precision()),
+        ValueError,
+        (
+            "A grid has no loss scaling, so that gradients of the layers ['dense'], which compute "
+            "in float16, would vanish. Use float32 or mixed_bfloat16"
+        ),
+    ),
+    Case(
+        "grid of a frozen model",
+        lambda: grid(model=frozen()),
+        ValueError,
+        (
+            "The model 'linear' has no trainable weights. Set `trainable = True` on the layers to "
+            "train"
+        ),
+    ),
+    Case(
+        "dataset of dicts",
+        lambda: grid(dataset_of_dicts(), None),
+        ValueError,
+        (
+            "Invalid value for argument `x`: expected a dataset of (x, y) or (x, y, "
+            "sample_weight). Received elements: {'x': TensorSpec(shape=(None, 3), "
+            "dtype=tf.float32, name=None), 'y': TensorSpec(shape=(None,), dtype=tf.float32, "
+            "name=None)}"
+        ),
+    ),
+    Case(
+        "one array for two inputs",
+        lambda: grid(model=of_two_inputs()),
+        ValueError,
+        ("Invalid value for argument `x`: expected 2 arrays for the model's inputs. Received: 1"),
+    ),
+    Case(
+        "path that diverges at every strength",
+        lambda: path(model=deep(), optimizer=keras.optimizers.SGD(1e30), epochs=2),
+        ValueError,
+        (
+            "Training diverged at each of 100 strengths from 1e-07 to 1e+05: take a smaller "
+            "learning rate, or scale the data"
         ),
     ),
 ]

@@ -1,5 +1,6 @@
 """The loop of one model with what it cannot take."""
 
+import keras
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
@@ -7,6 +8,17 @@ from scipy.sparse import csr_matrix
 from bad_inputs.case import Case
 from bad_inputs.subjects import INF, LABELS, NAN, NAN_X, SPARSE, X, Y, dense, linear, train
 from kerasreg import descent
+
+
+def of_two_outputs():
+    inputs = keras.Input((3,))
+    other = keras.layers.Dense(1, kernel_initializer="ones")
+    return keras.Model(inputs, [dense()(inputs), other(inputs)])
+
+
+def dense_over_steps():
+    return keras.Sequential([keras.Input((2, 3)), dense()])
+
 
 CASES = [
     Case(
@@ -459,5 +471,22 @@ CASES = [
             "Invalid value for argument `free_bias`: expected True or False. Received: "
             "free_bias='yes'"
         ),
+    ),
+    Case(
+        "class weights of two targets",
+        lambda: train(model=of_two_outputs(), y=[Y, Y], class_weight={0: 1.0}),
+        ValueError,
+        "Argument `class_weight` needs a single array of targets. Pass `sample_weight`",
+    ),
+    Case(
+        "class weights of labels for each pixel",
+        lambda: train(
+            model=dense_over_steps(),
+            x=np.stack([X, X], axis=1),
+            y=np.zeros((8, 2, 1)),
+            class_weight={0: 1.0},
+        ),
+        ValueError,
+        "Argument `class_weight` needs one label a sample. Received: y.shape=(8, 2, 1)",
     ),
 ]
