@@ -145,7 +145,14 @@ class DataGradient:
 
     def _output_losses(self, y: Any, y_pred: Any, sample_weight: Any) -> list[Any]:
         if not tree.is_nested(y_pred):
-            return [self._losses(y, y_pred, sample_weight)]
+            # Keras takes a list of one for one output as well.
+            names = list(getattr(self._model, "output_names", None) or [0])
+            given = {"loss": self._losses, "y": y, "sample_weight": sample_weight}
+            loss, target, weight = (
+                _by_output(name, value, names)[0] if tree.is_nested(value) else value
+                for name, value in given.items()
+            )
+            return [loss(target, y_pred, weight)]
         if isinstance(y_pred, dict):
             names, predictions = list(y_pred), list(y_pred.values())
         else:

@@ -45,7 +45,7 @@ def compile_settings(model: keras.Model) -> dict[str, Any]:
 
 def proximal_twin(optimizer: Any, source: str) -> str:
     """The proximal optimizer of the same kind; Adam's, if there is none of that kind."""
-    for kind in type(optimizer).__mro__:
+    for kind in type(optimizer).__mro__:  # pragma: no branch - keras.optimizers.Optimizer is in it
         if kind is keras.optimizers.Optimizer:
             break
         name = f"Proximal{kind.__name__}"
@@ -81,7 +81,7 @@ def source_of_layer(model: keras.Model, wanted: keras.layers.Layer) -> str:
     """The way from the variable `model` to a layer: `model.get_layer('encoder').layer`."""
     sources = {id(model): "model"}
     queue: list[Any] = [model]
-    for parent in queue:
+    for parent in queue:  # pragma: no branch - every layer of the model is reached
         if parent is wanted:
             break
         for step, child in _steps_down(parent):
@@ -96,7 +96,7 @@ def _steps_down(parent: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.
         names = [layer.name for layer in parent.layers]
         for at, (name, layer) in enumerate(zip(names, parent.layers, strict=True)):
             yield f".get_layer({name!r})" if names.count(name) == 1 else f".layers[{at}]", layer
-        return
+    # A model may have layers that are not in its graph, as attributes.
     # Public attributes first, and Keras's own list of all layers last.
     for name, value in sorted(vars(parent).items(), key=lambda item: item[0].startswith("_")):
         if isinstance(value, keras.layers.Layer):

@@ -131,14 +131,9 @@ def _traced_by_jax(model: keras.Model, x: Any, y: Any, train_step: Any) -> None:
 def _metrics_left_out(model: keras.Model) -> Iterator[None]:
     """The compiled metrics would be built by the trace, and a loss of several outputs too."""
     attributes = vars(model)
-    kept = {
-        name: attributes[name]
-        for name in ("_compile_metrics", "_compile_loss")
-        if name in attributes
-    }
-    loss = kept.get("_compile_loss")
-    if "_compile_metrics" in kept:
-        attributes["_compile_metrics"] = None
+    kept = {name: attributes[name] for name in ("_compile_metrics", "_compile_loss")}
+    loss = kept["_compile_loss"]
+    attributes["_compile_metrics"] = None
     if loss is not None:
         attributes["_compile_loss"] = type(loss)(
             loss._user_loss, loss._user_loss_weights, output_names=loss.output_names

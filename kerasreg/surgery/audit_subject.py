@@ -135,10 +135,6 @@ class Subject:
     def has_data(self) -> bool:
         return self.x is not None and self.y is not None
 
-    @property
-    def is_compiled(self) -> bool:
-        return getattr(self.model, "optimizer", None) is not None
-
     def optimizer_of(self, variable: keras.Variable) -> tuple[Any, str]:
         """The optimizer that moves a variable, and where it is; None without one."""
         optimizer: Any = getattr(self.model, "optimizer", None)
