@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from experiments.outcome import Outcome, no_progress
 from experiments.speed_lasso_data import alphas_of, design, gaps
 from experiments.speed_lasso_paths import OURS, SKLEARN, epochs_to, our_path, their_path
-from experiments.timing import bar, draw_bars, draw_times, interleaved, pair
+from experiments.timing import bar, draw_times, interleaved, pair, plain
 from kerasreg.plots import style
 
 QUESTION = "What does a lasso path cost beside scikit-learn's, at the same duality gap?"
@@ -89,19 +89,15 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
 def draw(times, bars, paths):
     with style():
         rows = list(times["row"].unique())
-        fig = Figure(figsize=(14, 2 + 2.2 * len(rows)), layout="constrained")
-        axes = fig.subplots(len(rows), 3, squeeze=False, width_ratios=(1, 1, 1.1))
-        for (left, middle, _), row in zip(axes, rows, strict=True):
+        fig = Figure(figsize=(13, 1 + 2.6 * len(rows)), layout="constrained")
+        axes = fig.subplots(len(rows), 2, squeeze=False)
+        for (left, right), row, ratio in zip(axes, rows, bars["value"], strict=True):
             draw_times(left, times[times["row"] == row], 1, "seconds a path, compiled before")
-            left.set_title(row.capitalize())
+            left.set_title(f"{row.capitalize()}: {plain(ratio)} × scikit-learn's time")
             for method, of_method in paths[paths["row"] == row].groupby("method", sort=False):
                 positive = np.maximum(of_method["gap"], 1e-12)
-                middle.plot(of_method["alpha"], positive, label=method)
-            middle.set(xscale="log", yscale="log", xlabel="alpha", ylabel="relative gap")
-        axes[0, 1].legend()
-        for ax in axes[:, 2]:
-            ax.remove()
-        ax = fig.add_subplot(axes[0, 0].get_gridspec()[:, 2])
-        draw_bars(ax, bars, "time of regularization_path / time of lasso_path")
-        ax.set_title("In the same round")
+                right.plot(of_method["alpha"], positive, label=method)
+            right.set(xscale="log", yscale="log", xlabel="alpha", ylabel="relative gap")
+        axes[0, 1].set_title("Duality gap along the path")
+        axes[0, 1].legend(loc="lower left")
         return fig
