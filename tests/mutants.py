@@ -198,12 +198,12 @@ MUTANTS = [
     ),
     *_of(
         "priors.py",
-        ("noise / (spread * int(n_samples))", "noise / spread * int(n_samples)"),
-        ("_strength(_scale(scale) ** 2,", "_strength(_scale(scale),"),
-        ('2 * float_between("noise_scale", noise_scale, 0) ** 2',
-         'float_between("noise_scale", noise_scale, 0) ** 2'),
-        ("isinstance(n_samples, Integral) or n_samples < 1",
-         "isinstance(n_samples, Integral) or n_samples < 0"),
+        ("factor / (math.prod([scale] * power) * n_samples)",
+         "factor / math.prod([scale] * power) * n_samples"),
+        ("_strength(scale, 2, n", "_strength(scale, 1, n"),
+        ("factor = 2 * noise_scale * noise_scale", "factor = noise_scale * noise_scale"),
+        ('whole_number("n_samples", n_samples, minimum=1)',
+         'whole_number("n_samples", n_samples, minimum=0)'),
     ),
     *_of(
         "validation.py",
