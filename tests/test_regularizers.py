@@ -1059,7 +1059,7 @@ def assert_value_error(call, message):
 
 
 @pytest.mark.parametrize(
-    "bad", [-1, -1e-9, NAN, INF, "a", None, True, 1j, [0.1, 0.2], 10**400], ids=lambda x: f"{x}"[:9]
+    "bad", [-1, -1e-9, NAN, INF, "a", None, True, 1j, [0.1, 0.2], 10**309], ids=lambda x: f"{x}"[:9]
 )
 def test_bad_strength(bad):
     message = (

@@ -25,7 +25,7 @@ def in_short(value: Any) -> str:
         return f"{type(value).__name__} of {value.bit_length()} bits"
     if "\n" in text:
         text = " ".join(text.split())
-    if len(text) <= 300:
+    if len(text) <= 400:
         return text
     shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
     return f"{text[:200]}… ({type(value).__name__}{shape})"
