@@ -15,12 +15,16 @@ RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 6)).astype("float32")
 Y = (X[:, :1] - 2 * X[:, 1:2] + 0.1 * RANDOM.normal(size=(60, 1))).astype("float32")
 
+# Twenty steps of all rows in an epoch: what `fit` does once an epoch takes longer than a step.
+TWENTY_TIMES = np.tile(X, (20, 1)), np.tile(Y, (20, 1))
+STEPS = {"batch_size": 60, "shuffle": False, "verbose": 0}
+
 
 def lasso(optimizer=None, strength=0.5, **arguments):
     dense = layers.Dense(1, kernel_regularizer=L1(strength), use_bias=False, **arguments)
     model = keras.Sequential([keras.Input((6,)), dense])
     model.compile(optimizer or ProximalSGD(0.1), "mse")
-    model.fit(X, Y, epochs=60, batch_size=60, verbose=0)
+    model.fit(*TWENTY_TIMES, epochs=3, **STEPS)
     return model
 
 
@@ -52,7 +56,7 @@ def test_least_squares_on_the_support(name):
     shrunk = kernel(model)
     columns = np.flatnonzero(shrunk)
     assert columns.tolist() == [0, 1]
-    refit_support(model, X, Y, optimizer=OPTIMIZERS[name](), epochs=400, batch_size=60, verbose=0)
+    refit_support(model, *TWENTY_TIMES, optimizer=OPTIMIZERS[name](), epochs=20, **STEPS)
     # Adam goes round the minimum at a distance in proportion to its learning rate.
     np.testing.assert_allclose(kernel(model), least_squares(columns), atol=2e-4)
     assert np.array_equal(np.flatnonzero(kernel(model)), columns)
@@ -62,7 +66,7 @@ def test_least_squares_on_the_support(name):
 
 def test_a_part_of_the_penalty_is_left():
     model = lasso()
-    refit_support(model, X, Y, relaxation=0.25, epochs=200, batch_size=60, verbose=0)
+    refit_support(model, *TWENTY_TIMES, relaxation=0.25, epochs=10, **STEPS)
     columns = [0, 1]
     # Stationary: 2/n Xᵀ(Xw − y) = −relaxation·λ·sign(w) on the support.
     w = kernel(model)[columns]
@@ -94,7 +98,7 @@ def test_everything_else_is_as_before():
     assert model.layers[0].kernel.constraint is None
     assert float(model.losses[0]) == pytest.approx(0.5 * np.abs(kernel(model)).sum(), rel=1e-6)
     # And the penalty works on, from where the refit has left the weights.
-    model.fit(X, Y, epochs=60, batch_size=60, verbose=0)
+    model.fit(*TWENTY_TIMES, epochs=3, **STEPS)
     np.testing.assert_allclose(kernel(model), kernel(lasso()), atol=1e-4)
 
 
@@ -117,14 +121,16 @@ def test_a_constraint_of_the_layer_still_holds():
     model = lasso(kernel_constraint=keras.constraints.NonNeg())
     columns = np.flatnonzero(kernel(model))
     assert 0 < len(columns) < 6 and kernel(model).min() == 0
-    refit_support(model, X, -Y, epochs=200, batch_size=60, verbose=0)  # all that is wanted now < 0
+    refit_support(
+        model, TWENTY_TIMES[0], -TWENTY_TIMES[1], epochs=10, **STEPS
+    )  # all that is wanted now < 0
     held = [column for column in range(6) if column not in columns]
     assert kernel(model).min() == 0 and not kernel(model)[held].any()
 
 
 def test_activity_penalties_are_gone_too():
     model = lasso(activity_regularizer=keras.regularizers.L2(0.5))
-    refit_support(model, X, Y, epochs=200, batch_size=60, verbose=0)
+    refit_support(model, *TWENTY_TIMES, epochs=10, **STEPS)
     columns = np.flatnonzero(kernel(model))
     np.testing.assert_allclose(kernel(model), least_squares(columns), atol=1e-4)
     assert model.layers[0].activity_regularizer is not None
