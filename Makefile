@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # Two installations at once would break each other.
 .NOTPARALLEL:
-.PHONY: help results test test-jax test-browser coverage lint tensorboard some-logs clean
+.PHONY: help results test test-jax test-browser coverage docs lint tensorboard some-logs clean
 
 help:
 	@echo "make results       run every experiment: tables, figures and verdicts in results/"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-jax      run the tests that need no TensorFlow on Keras's JAX backend"
 	@echo "make test-browser  look at TensorBoard's pages in chromium, which make test does too"
 	@echo "make coverage      which branches of kerasreg the tests reach, on both backends together"
+	@echo "make docs          the API's pages, from the docstrings: build/docs/index.html"
 	@echo "make lint          check style and types"
 	@echo "make clean         remove .venv and all caches"
 	@echo
@@ -45,6 +46,9 @@ coverage: $(VENV)/installed-test $(VENV)/installed-test-jax
 	    --cov --cov-append --cov-report=
 	$(BIN)/python -m coverage report
 
+docs: $(VENV)/installed-docs
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pdoc --docformat google --output-directory build/docs kerasreg
+
 lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -67,6 +71,7 @@ EXTRAS_run :=
 EXTRAS_test := [test]
 EXTRAS_test-jax := [test,jax]
 EXTRAS_dev := [dev]
+EXTRAS_docs := [docs]
 
 # An environment is whole only where the file `whole` stands in it. An installation takes the file
 # away and puts it back at its end, so that an interrupted one is done again from nothing.

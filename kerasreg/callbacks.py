@@ -21,6 +21,8 @@ from kerasreg.variables import layer_paths, named_variables, values_of
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["RegularizationMonitor", "StrengthSchedule"]
+
 # So many values of a schedule are computed at once, the first of them before training.
 _COMPUTED_AHEAD = 1000
 

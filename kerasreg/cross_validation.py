@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+__all__ = ["CrossValidation", "cross_validate"]
+
 RULES = ("min", "one_standard_error")
 # Quantities of which more is better, by a part of their names.
 _MORE_IS_BETTER = ("accuracy", "auc", "precision", "recall", "r2", "f1", "fbeta", "iou", "cosine")

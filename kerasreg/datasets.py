@@ -14,6 +14,21 @@ import numpy as np
 from kerasreg.checks import seed_number, unknown_name
 from kerasreg.regularizers.validation import finite_float, whole_number
 
+__all__ = [
+    "ArticleRegression",
+    "Dataset",
+    "NoteLine",
+    "SparseLogistic",
+    "article_regression",
+    "breast_cancer",
+    "diabetes",
+    "digits",
+    "load",
+    "note_line",
+    "sparse_logistic",
+    "wine",
+]
+
 
 @dataclass(frozen=True)
 class Dataset:

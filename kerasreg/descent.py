@@ -13,6 +13,17 @@ import numpy as np
 from kerasreg.checks import check_losses, sample_array, true_or_false
 from kerasreg.regularizers.validation import finite_float, invalid_argument
 
+__all__ = [
+    "Descent",
+    "LogisticDescent",
+    "elastic_net_descent",
+    "keras_descent",
+    "lasso_descent",
+    "logistic_costs",
+    "logistic_l1_descent",
+    "ridge_descent",
+]
+
 
 @dataclass(frozen=True)
 class Descent:

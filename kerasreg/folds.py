@@ -17,6 +17,8 @@ from kerasreg.checks import seed_number
 from kerasreg.gradients import checked_data, resolved_loss
 from kerasreg.regularizers.validation import invalid_argument
 
+__all__ = ["fold_indices"]
+
 Fold = tuple[np.ndarray, np.ndarray]
 
 _EXPECTED = (

@@ -9,6 +9,8 @@ from keras import ops, tree
 from kerasreg.checks import checked_model
 from kerasreg.variables import layer_paths, named_variables, values_of
 
+__all__ = ["LossDecomposition"]
+
 # The name under which a loss is listed that the model itself adds with `add_loss`.
 MODEL_LOSS = "model"
 

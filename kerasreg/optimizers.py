@@ -22,6 +22,15 @@ from kerasreg.regularizers.gate import Gate
 from kerasreg.regularizers.keras_builtin import as_penalty
 from kerasreg.replicas import n_replicas
 
+__all__ = [
+    "ProximalAdagrad",
+    "ProximalAdam",
+    "ProximalAdamW",
+    "ProximalOptimizer",
+    "ProximalRMSprop",
+    "ProximalSGD",
+]
+
 # From this number of weights on, TensorFlow compiles the update of a variable by XLA on its own,
 # as one pass over memory; below it, the operations one by one are as fast.
 _COMPILED_FROM = 2**16

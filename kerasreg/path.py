@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+__all__ = ["RegularizationPath", "regularization_path"]
+
 # Up to this number of weights a path is drawn weight by weight.
 _WEIGHTS_DRAWN = 200
 

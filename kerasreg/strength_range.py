@@ -18,6 +18,8 @@ from kerasreg.regularizers.validation import invalid_argument, some_of, whole_nu
 from kerasreg.training import check_loop_settings
 from kerasreg.variables import build_on
 
+__all__ = ["largest_strength"]
+
 # The coarse training looks at twelve decades of strengths, from 10⁻⁷ to 10⁵ times the one at which
 # the penalties of the initial weights are as large as the data loss there.
 _DECADES = (-7.0, 5.0)

@@ -19,6 +19,8 @@ from kerasreg.variables import values_of
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["Histogram", "TrainingRecord"]
+
 CURVE_COLUMNS = ("epoch", "split", "quantity", "value")
 WEIGHT_COLUMNS = ("epoch", "variable", "n_weights", "n_zero", "l1_norm", "l2_norm", "max_abs")
 HISTOGRAM_COLUMNS = ("epoch", "variable", "bin_left", "bin_right", "count")

@@ -28,6 +28,8 @@ from kerasreg.training_data import (
 )
 from kerasreg.variables import named_variables
 
+__all__ = ["TrainingDiverged", "train"]
+
 
 class TrainingDiverged(FloatingPointError):
     """A loss or gradient became NaN or infinite. `result` has the tables up to then."""
