@@ -125,6 +125,20 @@ class CrossValidation:
     Args:
         grid: The `GridRecord` of all members.
         train_on_all: Trains on all samples, with the arguments of `train_grid` that change.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    >>> y = x[:, 0] - 2 * x[:, 1]
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(1.0))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> settings = {"optimizer": kerasreg.optimizers.ProximalSGD(0.1), "loss": "mse", "epochs": 3}
+    >>> strengths = [0.01, 0.1, 10.0]
+    >>> found = kerasreg.cross_validation.cross_validate(
+    ...     model, x, y, folds=2, strengths=strengths, verbose=0, **settings
+    ... )
+    >>> found.select("min") < 10
+    True
     """
 
     def __init__(self, grid: GridRecord, train_on_all: Any):

@@ -63,6 +63,13 @@ class LossDecomposition(keras.metrics.Metric):
 
     Args:
         names: Names of the penalties, as `PenaltyNames(model).all` lists them.
+
+    Example:
+
+    >>> parts = kerasreg.metrics.LossDecomposition(("penalty/dense/kernel",))
+    >>> parts.update_state(3.0, 2.0, [("penalty/dense/kernel", 1.0)], n_samples=8)
+    >>> parts.averages()["penalty"]
+    1.0
     """
 
     def __init__(self, names: tuple[str, ...], name: str = "loss_decomposition"):

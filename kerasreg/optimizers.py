@@ -48,6 +48,12 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
 
     `strength_scale`, a scalar variable, multiplies the strengths of all penalties in the prox. It
     is 1 unless something sets it.
+
+    Example:
+
+    >>> optimizer = kerasreg.optimizers.ProximalSGD(0.1)
+    >>> isinstance(optimizer, kerasreg.optimizers.ProximalOptimizer)
+    True
     """
 
     # Whether this apply has built the optimizer, within a trace that TensorFlow throws away.
@@ -393,6 +399,12 @@ class ProximalAdamW(ProximalAdam, keras.optimizers.AdamW):
     Args:
         As for `keras.optimizers.AdamW`.
 
+    Example:
+
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> model.compile(kerasreg.optimizers.ProximalAdamW(1e-3, weight_decay=0.01), "mse")
+
     References:
         Loshchilov & Hutter, Decoupled Weight Decay Regularization (arXiv:1711.05101),
         algorithm 2; see `ProximalAdam` for the prox.
@@ -414,6 +426,12 @@ class ProximalRMSprop(ProximalOptimizer, keras.optimizers.RMSprop):
 
     Args:
         As for `keras.optimizers.RMSprop`.
+
+    Example:
+
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> model.compile(kerasreg.optimizers.ProximalRMSprop(1e-3), "mse")
 
     References:
         Hinton, Neural Networks for Machine Learning, lecture 6e (2012); ProxGen
@@ -446,6 +464,12 @@ class ProximalAdagrad(ProximalOptimizer, keras.optimizers.Adagrad):
 
     Args:
         As for `keras.optimizers.Adagrad`.
+
+    Example:
+
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> model.compile(kerasreg.optimizers.ProximalAdagrad(0.01), "mse")
 
     References:
         Duchi, Hazan & Singer, Adaptive Subgradient Methods (2011), eq. 4 (the composite mirror

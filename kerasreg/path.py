@@ -157,6 +157,19 @@ class RegularizationPath:
 
     Args:
         grid: The `GridRecord` of the path.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    >>> y = x[:, 0] - 2 * x[:, 1]
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(1.0))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> settings = {"optimizer": kerasreg.optimizers.ProximalSGD(0.1), "loss": "mse", "epochs": 3}
+    >>> path = kerasreg.path.regularization_path(model, x, y, n_strengths=5, verbose=0, **settings)
+    >>> round(path.strengths[0] / path.strengths[-1], 6)
+    0.001
+    >>> path.model(path.strengths[0]).count_params()
+    4
     """
 
     def __init__(self, grid: GridRecord):

@@ -77,6 +77,16 @@ def largest_strength(
 
     Raises:
         ValueError: If the model has no penalties, or no strength leaves nothing of the weights.
+
+    Example:
+
+    >>> x = np.array([[1.0], [-1.0]], "float32")
+    >>> y = np.array([2.0, -2.0], "float32")
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(1.0))
+    >>> model = keras.Sequential([keras.Input((1,)), dense])
+    >>> settings = {"optimizer": "sgd", "loss": "mse", "epochs": 1}
+    >>> round(kerasreg.strength_range.largest_strength(model, x, y, **settings), 4)
+    4.0
     """
     jit_compile = settings.get("jit_compile", "auto")
     check_loop_settings(model, epochs, batch_size, None, jit_compile)

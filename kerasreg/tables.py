@@ -41,6 +41,12 @@ class Histogram:
     Args:
         values: A flat array of floats.
         max_abs: Its largest modulus.
+
+    Example:
+
+    >>> histogram = kerasreg.tables.Histogram(np.array([0.0, 0.0, 1.0]), max_abs=1.0)
+    >>> sorted(histogram.at_level(1).items())
+    [(0, 3)]
     """
 
     def __init__(self, values: np.ndarray, max_abs: float):
@@ -91,6 +97,13 @@ class TrainingRecord:
         log_dir: Folder to which the same is written for TensorBoard, or None. If it has event
             files of an earlier run, `run-2`, `run-3`, … below it is used; it is chosen when the
             first epoch ends, see `kerasreg.event_files.run_folder`.
+
+    Example:
+
+    >>> record = kerasreg.tables.TrainingRecord()
+    >>> record.add_curves(1, "train", {"loss": 0.5})
+    >>> record.curves["value"].tolist()
+    [0.5]
     """
 
     def __init__(self, log_dir: str | Path | None = None) -> None:

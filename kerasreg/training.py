@@ -32,7 +32,18 @@ __all__ = ["TrainingDiverged", "train"]
 
 
 class TrainingDiverged(FloatingPointError):
-    """A loss or gradient became NaN or infinite. `result` has the tables up to then."""
+    """A loss or gradient became NaN or infinite. `result` has the tables up to then.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> x = np.full((4, 1), 1e20, "float32")
+    >>> try:
+    ...     kerasreg.training.train(model, x, x, optimizer="sgd", loss="mse", epochs=2, verbose=0)
+    ... except kerasreg.training.TrainingDiverged as error:
+    ...     print(type(error.result).__name__)
+    TrainingRecord
+    """
 
     def __init__(self, message: str, result: TrainingRecord):
         super().__init__(message)

@@ -23,6 +23,17 @@ class GridRecord:
     """What a grid leaves behind: tidy tables of all members, and every trained model.
 
     The run keys in every table are `strength`, `fold` (only if there are folds) and `seed`.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    >>> y = x[:, 0] - 2 * x[:, 1]
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(1.0))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> settings = {"optimizer": kerasreg.optimizers.ProximalSGD(0.1), "loss": "mse", "epochs": 3}
+    >>> record = kerasreg.grid.train_grid(model, x, y, strengths=[0.1, 1.0], verbose=0, **settings)
+    >>> record.strengths.tolist(), sorted(record.curves["epoch"].unique().tolist())
+    ([0.1, 1.0], [1, 2, 3])
     """
 
     def __init__(self, task: GridTask, chunks: Sequence[Chunk], quantities: Sequence[str]):
