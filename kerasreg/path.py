@@ -166,7 +166,7 @@ class RegularizationPath:
     >>> model = keras.Sequential([keras.Input((3,)), dense])
     >>> settings = {"optimizer": kerasreg.optimizers.ProximalSGD(0.1), "loss": "mse", "epochs": 3}
     >>> path = kerasreg.path.regularization_path(model, x, y, n_strengths=5, verbose=0, **settings)
-    >>> round(path.strengths[0] / path.strengths[-1], 6)
+    >>> (path.strengths[0] / path.strengths[-1]).round(6).item()
     0.001
     >>> path.model(path.strengths[0]).count_params()
     4
