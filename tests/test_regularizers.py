@@ -1096,7 +1096,7 @@ def test_bad_l1_ratio(bad):
 def test_bad_step_size(bad):
     message = (
         "Invalid value for argument `step_size`: expected a float > 0, or an array of them with "
-        f"the shape of `w`. Received: step_size={bad!r}"
+        f"the shape of `w`. Received: step_size={' '.join(repr(bad).split())}"
     )
     assert_value_error(lambda: PENALTY.prox(W, bad), message)
 
