@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from experiments import ledger, report, storage
+from experiments import ledger, report, speed_page, storage
 from experiments.discovery import HERE, discover
 
 RESULTS = Path(__file__).parents[2] / "results"
 EXPERIMENTS = {experiment.name: experiment for experiment in discover()}
 CLAIMS = {claim.claim: claim for claim in ledger.read_claims(HERE)}
+
+PAGES = (report.INDEX, ledger.FILE, speed_page.PAGE)
 
 
 @pytest.mark.tensorflow
@@ -28,12 +30,12 @@ def test_findings_are_those_of_the_committed_tables(name):
 @pytest.mark.backend_free
 def test_the_committed_ledger_and_page_are_those_of_the_findings(tmp_path):
     for name, content in storage.contents(RESULTS).items():
-        assert name in (report.INDEX, ledger.FILE), f"{name} is nobody's: {content[:80]!r}"
+        assert name in PAGES, f"{name} is nobody's: {content[:80]!r}"
     for folder in RESULTS.iterdir():
         if folder.is_dir():
             (tmp_path / folder.name).symlink_to(folder)
     report.write_index(tmp_path, list(CLAIMS.values()))
-    for name in (report.INDEX, ledger.FILE):
+    for name in PAGES:
         assert (tmp_path / name).read_text() == (RESULTS / name).read_text(), name
 
 
