@@ -31,7 +31,8 @@ def scaled_norm(weights, strength):
 
 
 def convolutional():
-    return keras.Sequential([keras.Input((5, 5, 1)), keras.layers.Conv2D(2, 3, name="conv2d")])
+    layer = keras.layers.Conv2D(2, 3, kernel_initializer="ones", name="conv2d")
+    return keras.Sequential([keras.Input((5, 5, 1)), layer])
 
 
 CASES = [

@@ -12,7 +12,7 @@ from kerasreg import descent
 
 def of_two_outputs():
     inputs = keras.Input((3,))
-    other = keras.layers.Dense(1, kernel_initializer="ones")
+    other = keras.layers.Dense(1, kernel_initializer="ones", name="other")
     return keras.Model(inputs, [dense()(inputs), other(inputs)])
 
 
