@@ -14,7 +14,6 @@ from test_optimality import dense_model, set_dense
 from kerasreg import surgery
 from kerasreg.descent import elastic_net_descent, lasso_descent, logistic_costs, ridge_descent
 from kerasreg.optimality import duality_gap, stationarity, strength_max
-from kerasreg.path import strength_grid
 from kerasreg.regularizers import MCP, SCAD, ElasticNet, GroupLasso, LogSum, SparseGroupLasso
 
 N, D = 12, 4
@@ -129,9 +128,12 @@ def test_distances_are_moduli_of_gradients_where_weights_are_not_zero(rng):
     np.testing.assert_allclose(bias, np.abs(2 * residual.mean()), GRADIENT, 10 * GRADIENT * terms)
 
 
+@pytest.mark.tensorflow
 @some
 @given(seeds, st.integers(2, 200), st.floats(1e-12, 0.999))
 def test_strengths_of_a_path_are_geometric_and_end_at_the_largest(rng, n_strengths, min_ratio):
+    from kerasreg.path import strength_grid
+
     x, y = data_of(rng)
     model = dense_model(keras.regularizers.L1(1.0), d=D)
     training = {"optimizer": "sgd", "loss": "mse", "epochs": 1}
