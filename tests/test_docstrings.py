@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import kerasreg
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("some modules need TensorFlow", allow_module_level=True)
 
-pytestmark = pytest.mark.tensorflow
+import kerasreg
 
 # They need data of other servers.
 DOWNLOADS = {f"kerasreg.downloaded_datasets.{name}" for name in ("mnist", "fashion_mnist", "imdb")}

@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("the benchmarks need TensorFlow", allow_module_level=True)
+
 from experiments import report, runner, speed_page, storage
 from experiments.discovery import UnknownExperiment, choose, discover, groups
 from experiments.speed_growth_fit import Knee, knee
@@ -15,8 +18,6 @@ from experiments.speed_lasso_data import alphas_of, design, gaps
 from experiments.speed_lasso_paths import epochs_to
 from experiments.timing import bar, pair
 from kerasreg.optimality import duality_gap
-
-pytestmark = pytest.mark.tensorflow
 
 FAKE = '"""A {name}."""\nQUESTION = "Is it {name}?"\n\ndef run(settings): ...\n'
 
