@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # Two installations at once would break each other.
 .NOTPARALLEL:
-.PHONY: help results test test-jax test-browser coverage docs lint tensorboard some-logs clean
+.PHONY: help results test test-jax test-browser coverage docs lint wheel tensorboard some-logs clean
 
 help:
 	@echo "make results       run every experiment: tables, figures and verdicts in results/"
@@ -20,6 +20,7 @@ help:
 	@echo "make coverage      which branches of kerasreg the tests reach, on both backends together"
 	@echo "make docs          the API's pages, from the docstrings: build/docs/index.html"
 	@echo "make lint          check style and types"
+	@echo "make wheel         build the wheel, and try it in an environment with nothing else but JAX"
 	@echo "make clean         remove .venv and all caches"
 	@echo
 	@echo "Another Python: make test PYTHON=python3.12"
@@ -54,6 +55,18 @@ lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
+# What somebody gets who installs kerasreg alone, and then beside JAX.
+wheel:
+	rm -rf build/wheel build/wheel-venv
+	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel-venv
+	build/wheel-venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	    -c constraints.txt build/wheel/*.whl
+	cd build && wheel-venv/bin/python -c "import kerasreg; print('kerasreg', kerasreg.__version__)"
+	build/wheel-venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	    -c constraints.txt "$$(echo build/wheel/*.whl)[jax]"
+	cd build && KERAS_BACKEND=jax wheel-venv/bin/python ../tests/installed.py
+
 # TensorBoard prints its address; nothing but this machine can reach it.
 tensorboard: some-logs $(VENV)/installed-run
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tensorboard.main --logdir $(LOGS) --host 127.0.0.1
@@ -67,7 +80,7 @@ clean:
 	find kerasreg experiments tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The extras of each kind of installation.
-EXTRAS_run :=
+EXTRAS_run := [tensorflow]
 EXTRAS_test := [test]
 EXTRAS_test-jax := [test,jax]
 EXTRAS_dev := [dev]

@@ -13,7 +13,15 @@ backend::
 from importlib import import_module
 from types import ModuleType
 
-from kerasreg import optimizers, regularizers
+_BACKENDS = ("tensorflow", "jax", "torch")
+
+try:
+    # Here and not on first use, so that Keras knows the classes when it loads a saved model.
+    from kerasreg import optimizers, regularizers
+except ModuleNotFoundError as error:
+    if error.name not in _BACKENDS:
+        raise
+    # Keras cannot be imported without its backend. Who uses something is told so, below.
 
 __version__ = "0.1.0"
 
@@ -38,9 +46,19 @@ __all__ = ["__version__", "optimizers", "regularizers", *_LOADED_ON_USE]
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name in _LOADED_ON_USE:
+    if name not in __all__:
+        raise AttributeError(f"module 'kerasreg' has no attribute '{name}'")
+    try:
         return import_module(f"kerasreg.{name}")
-    raise AttributeError(f"module 'kerasreg' has no attribute '{name}'")
+    except ModuleNotFoundError as error:
+        if error.name not in _BACKENDS:
+            raise
+        raise ModuleNotFoundError(
+            f"Keras needs a backend, and {error.name} is not installed. Install it, with "
+            f'`pip install "kerasreg[{error.name}]"`, or set KERAS_BACKEND to one that is: '
+            f"{', '.join(_BACKENDS)}",
+            name=error.name,
+        ) from None
 
 
 def __dir__() -> list[str]:
