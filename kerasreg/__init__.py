@@ -12,6 +12,7 @@ backend::
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from kerasreg import optimizers, regularizers
 
@@ -37,10 +38,27 @@ _LOADED_ON_USE = (
 __all__ = ["__version__", "optimizers", "regularizers", *_LOADED_ON_USE]
 
 
-def __getattr__(name: str) -> ModuleType:
-    if name in _LOADED_ON_USE:
-        return import_module(f"kerasreg.{name}")
-    raise AttributeError(f"module 'kerasreg' has no attribute '{name}'")
+if TYPE_CHECKING:  # by `__getattr__` alone they would be modules of unknown content
+    from kerasreg import callbacks as callbacks
+    from kerasreg import cross_validation as cross_validation
+    from kerasreg import datasets as datasets
+    from kerasreg import descent as descent
+    from kerasreg import folds as folds
+    from kerasreg import grid as grid
+    from kerasreg import metrics as metrics
+    from kerasreg import optimality as optimality
+    from kerasreg import path as path
+    from kerasreg import plots as plots
+    from kerasreg import strength_range as strength_range
+    from kerasreg import surgery as surgery
+    from kerasreg import tables as tables
+    from kerasreg import training as training
+else:
+
+    def __getattr__(name: str) -> ModuleType:
+        if name in _LOADED_ON_USE:
+            return import_module(f"kerasreg.{name}")
+        raise AttributeError(f"module 'kerasreg' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
