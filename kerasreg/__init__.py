@@ -12,6 +12,7 @@ backend::
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -45,20 +46,37 @@ _LOADED_ON_USE = (
 __all__ = ["__version__", "optimizers", "regularizers", *_LOADED_ON_USE]
 
 
-def __getattr__(name: str) -> ModuleType:
-    if name not in __all__:
-        raise AttributeError(f"module 'kerasreg' has no attribute '{name}'")
-    try:
-        return import_module(f"kerasreg.{name}")
-    except ModuleNotFoundError as error:
-        if error.name not in _BACKENDS:
-            raise
-        raise ModuleNotFoundError(
-            f"Keras needs a backend, and {error.name} is not installed. Install it, with "
-            f'`pip install "kerasreg[{error.name}]"`, or set KERAS_BACKEND to one that is: '
-            f"{', '.join(_BACKENDS)}",
-            name=error.name,
-        ) from None
+if TYPE_CHECKING:  # by `__getattr__` alone they would be modules of unknown content
+    from kerasreg import callbacks as callbacks
+    from kerasreg import cross_validation as cross_validation
+    from kerasreg import datasets as datasets
+    from kerasreg import descent as descent
+    from kerasreg import folds as folds
+    from kerasreg import grid as grid
+    from kerasreg import metrics as metrics
+    from kerasreg import optimality as optimality
+    from kerasreg import path as path
+    from kerasreg import plots as plots
+    from kerasreg import strength_range as strength_range
+    from kerasreg import surgery as surgery
+    from kerasreg import tables as tables
+    from kerasreg import training as training
+else:
+
+    def __getattr__(name: str) -> ModuleType:
+        if name not in __all__:
+            raise AttributeError(f"module 'kerasreg' has no attribute '{name}'")
+        try:
+            return import_module(f"kerasreg.{name}")
+        except ModuleNotFoundError as error:
+            if error.name not in _BACKENDS:
+                raise
+            raise ModuleNotFoundError(
+                f"Keras needs a backend, and {error.name} is not installed. Install it, with "
+                f'`pip install "kerasreg[{error.name}]"`, or set KERAS_BACKEND to one that is: '
+                f"{', '.join(_BACKENDS)}",
+                name=error.name,
+            ) from None
 
 
 def __dir__() -> list[str]:

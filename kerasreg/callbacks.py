@@ -87,25 +87,25 @@ class RegularizationMonitor(keras.callbacks.Callback):
     def weight_histograms(self) -> pd.DataFrame:
         return self._record.weight_histograms
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._remove_hook()  # of a fit that was interrupted
         self._record.close()
         self._record = TrainingRecord(self._log_dir)
         self._hook = LossHook.joined_by(self)
         self._hook.record_parts()
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._averages: dict[str, dict[str, float]] = {}
         if self._hook is not None:
             self._hook.reset_unlisted()
 
-    def on_test_begin(self, logs: dict | None = None) -> None:
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         # Keras is about to reset the metrics for validation: the last moment to read training's.
         if self._hook is not None:
             self._averages["train"] = self._hook.averages()
             self._hook.reset_unlisted()
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._hook is not None:
             last_split = "validation" if "train" in self._averages else "train"
             self._averages[last_split] = self._hook.averages()
@@ -119,7 +119,7 @@ class RegularizationMonitor(keras.callbacks.Callback):
             self._record.add_curves(epoch + 1, split, values)
         self._record.add_weights(epoch + 1, named_variables(self.model))
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._remove_hook()
         self._record.close()
 
@@ -206,7 +206,7 @@ class StrengthSchedule(keras.callbacks.Callback):
         self._by = by
         self._hook: LossHook | None = None
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._leave_hook()  # of a fit that was interrupted
         self._refuse_activities_out_of_proportion()
         self._hook = LossHook.joined_by(self)
@@ -218,7 +218,7 @@ class StrengthSchedule(keras.callbacks.Callback):
         self._values: dict[int, float] = {}
         self._end = 0
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._hook is None:
             return
         self._first_step = self._steps_done() if self._by == "step" else 0
@@ -229,17 +229,17 @@ class StrengthSchedule(keras.callbacks.Callback):
         self._scale = self._value_at(now)
         self._hook.assign_scale(self._scale)
 
-    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self._hook is not None:
             if self._by == "step":
                 self._scale = self._value_at(self._first_step + batch)
             self._hook.set_scale(self._scale)
 
-    def on_test_begin(self, logs: dict | None = None) -> None:
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self._hook is not None:
             self._hook.set_scale(self._scale)
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._hook is None:
             return
         if not self._hook.was_called:
@@ -251,7 +251,7 @@ class StrengthSchedule(keras.callbacks.Callback):
         if logs is not None:
             logs["strength_scale"] = self._scale
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._leave_hook()
 
     def _leave_hook(self) -> None:

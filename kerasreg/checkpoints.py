@@ -18,7 +18,7 @@ import re
 import stat
 import weakref
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -88,7 +88,7 @@ class CheckpointFolder:
         call = json.loads(json.dumps(summaries))
         self._shown = os.fspath(folder)
         self._folder = Path(folder).absolute()  # the process may change its directory
-        self._release = lambda: None
+        self._release: Callable[[], object] = lambda: None
         advice = "Pass a checkpoint_dir that can be made and written"
         try:
             with _explained(f"The checkpoint folder {self._shown!r} cannot be used", advice):

@@ -338,4 +338,5 @@ def _loss_name(loss: Any) -> str | None:
         return None
     if not getattr(found, "__module__", type(found).__module__).startswith("keras."):
         return None
-    return found.name if isinstance(found, keras.losses.Loss) else found.__name__
+    name: str = found.name if isinstance(found, keras.losses.Loss) else found.__name__
+    return name

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasreg.checks import checked_model, unknown_name
 from kerasreg.folds import fold_indices
@@ -14,6 +15,7 @@ from kerasreg.grid import train_grid
 from kerasreg.grid.record import GridRecord
 from kerasreg.path import check_before_search, strength_grid
 from kerasreg.regularizers.validation import invalid_argument, some_of, whole_number
+from kerasreg.typing import Folder, Folds, Loss, Metrics, Samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,23 +30,23 @@ _MORE_IS_BETTER = ("accuracy", "auc", "precision", "recall", "r2", "f1", "fbeta"
 
 def cross_validate(
     model: keras.Model,
-    x: Any,
-    y: Any,
+    x: Samples,
+    y: Samples,
     *,
-    folds: Any = 5,
-    strengths: Sequence[float] | None = None,
+    folds: Folds = 5,
+    strengths: Sequence[float] | np.ndarray | None = None,
     n_strengths: int = 100,
     min_ratio: float = 1e-3,
     optimizer: str | keras.optimizers.Optimizer = "adam",
-    loss: Any,
-    metrics: Any = (),
+    loss: Loss,
+    metrics: Metrics = (),
     epochs: int = 10,
     batch_size: int = 32,
     seeds: Sequence[int] = (0,),
-    groups: Any = None,
+    groups: ArrayLike | None = None,
     warm_start: bool = False,
-    checkpoint_dir: Any = None,
-    log_dir: Any = None,
+    checkpoint_dir: Folder | None = None,
+    log_dir: Folder | None = None,
     log_members: int = 25,
     **settings: Any,
 ) -> CrossValidation:
@@ -101,7 +103,7 @@ def cross_validate(
     seed = whole_number("shuffle_seed", settings.get("shuffle_seed", 0), minimum=0)
     checked_model(model)
     pairs = fold_indices(folds, x, y, loss=loss, groups=groups, seed=seed)
-    common = {
+    common: dict[str, Any] = {
         "optimizer": optimizer,
         "loss": loss,
         "metrics": metrics,
@@ -114,7 +116,11 @@ def cross_validate(
         check_before_search(warm_start, checkpoint_dir, log_dir, log_members)
         strengths = strength_grid(model, x, y, n_strengths, min_ratio, **common)
     common |= {"warm_start": warm_start}
-    kept = {"checkpoint_dir": checkpoint_dir, "log_dir": log_dir, "log_members": log_members}
+    kept: dict[str, Any] = {
+        "checkpoint_dir": checkpoint_dir,
+        "log_dir": log_dir,
+        "log_members": log_members,
+    }
     grid = train_grid(model, x, y, strengths=strengths, folds=pairs, **kept, **common)
     return CrossValidation(grid, lambda **changed: train_grid(model, x, y, **common | changed))
 

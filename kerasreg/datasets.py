@@ -322,7 +322,9 @@ def note_line() -> NoteLine:
     return NoteLine(x, y[:, 0], random.randn(2, 1)[:, 0], random.randn(2, 1)[:, 0])
 
 
-def split_off(x: Any, y: Any, size: int, seed: int) -> tuple[Any, Any, Any, Any]:
+def split_off(
+    x: np.ndarray, y: np.ndarray, size: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Takes `size` random rows off: x without them, these rows of x, and the same for y.
 
     Whole numbers are classes, which both parts have in the same proportion.

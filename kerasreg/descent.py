@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from kerasreg.checks import check_losses, sample_array, true_or_false
 from kerasreg.regularizers.validation import finite_float, invalid_argument
+from kerasreg.typing import Loss, Regularizer
 
 __all__ = [
     "Descent",
@@ -33,23 +35,26 @@ class Descent:
         path: Weights of shape `(steps + 1, n_weights)`; the first row is the initial weights.
     """
 
-    path: np.ndarray
+    path: NDArray[np.float64]
 
     @property
-    def weights(self) -> np.ndarray:
+    def weights(self) -> NDArray[np.float64]:
         """The weights after the last step, shape `(n_weights,)`."""
-        return self.path[-1]
+        last: NDArray[np.float64] = self.path[-1]
+        return last
 
 
 @dataclass(frozen=True)
 class LogisticDescent(Descent):
     """A descent with its two costs, each of shape `(steps + 1,)` (see `logistic_costs`)."""
 
-    printed_cost: np.ndarray
-    followed_cost: np.ndarray
+    printed_cost: NDArray[np.float64]
+    followed_cost: NDArray[np.float64]
 
 
-def logistic_costs(x: Any, y: Any, weights: Any, strength: float) -> tuple[np.ndarray, np.ndarray]:
+def logistic_costs(
+    x: ArrayLike, y: ArrayLike, weights: ArrayLike, strength: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The cost that the lecture prints, and the one that its steps follow.
 
     With the cross-entropy ℓᵢ(w) of sample i, N samples and D weights,
@@ -93,10 +98,10 @@ def logistic_costs(x: Any, y: Any, weights: Any, strength: float) -> tuple[np.nd
 
 
 def logistic_l1_descent(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     strength: float,
-    initial_weights: Any,
+    initial_weights: ArrayLike,
     *,
     learning_rate: float = 0.001,
     steps: int = 5000,
@@ -139,7 +144,7 @@ def logistic_l1_descent(
     x, y = _labelled(x, y)
     strength = finite_float("strength", strength, minimum=0)
 
-    def gradient(w: np.ndarray) -> np.ndarray:
+    def gradient(w: NDArray[np.float64]) -> NDArray[np.float64]:
         y_pred = 0.5 * (1 + np.tanh(x @ w / 2))  # the sigmoid, without overflow
         return x.T @ (y_pred - y) + strength * np.sign(w)
 
@@ -148,10 +153,10 @@ def logistic_l1_descent(
 
 
 def lasso_descent(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     strength: float,
-    initial_weights: Any,
+    initial_weights: ArrayLike,
     *,
     learning_rate: float = 0.01,
     steps: int = 1000,
@@ -200,10 +205,10 @@ def lasso_descent(
 
 
 def ridge_descent(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     strength: float,
-    initial_weights: Any,
+    initial_weights: ArrayLike,
     *,
     learning_rate: float = 0.01,
     steps: int = 1000,
@@ -237,11 +242,11 @@ def ridge_descent(
 
 
 def elastic_net_descent(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     l1: float,
     l2: float,
-    initial_weights: Any,
+    initial_weights: ArrayLike,
     *,
     learning_rate: float = 0.01,
     steps: int = 1000,
@@ -269,7 +274,7 @@ def elastic_net_descent(
     penalized = np.ones(x.shape[1])
     penalized[0] = true_or_false("penalize_bias", penalize_bias)
 
-    def gradient(w: np.ndarray) -> np.ndarray:
+    def gradient(w: NDArray[np.float64]) -> NDArray[np.float64]:
         slope = l1 * np.sign(w) + 2 * l2 * w
         return 2 / len(x) * x.T @ (x @ w - y) + penalized * slope
 
@@ -277,17 +282,17 @@ def elastic_net_descent(
 
 
 def keras_descent(
-    x: Any,
-    y: Any,
-    regularizer: Any,
-    initial_weights: Any,
+    x: ArrayLike,
+    y: ArrayLike,
+    regularizer: Regularizer,
+    initial_weights: ArrayLike,
     *,
-    loss: Any = "mse",
+    loss: Loss = "mse",
     learning_rate: float = 0.01,
     steps: int = 1000,
     free_bias: bool = False,
     log_dir: str | None = None,
-) -> np.ndarray:
+) -> NDArray[np.float64]:
     """The same kind of descent by Keras: full-batch SGD steps of one Dense unit, in float64.
 
         w ← w − learning_rate·∇(mean loss + regularizer(w))
@@ -371,8 +376,8 @@ def keras_descent(
 
 
 def _descend(
-    gradient: Any, n_weights: int, initial_weights: Any, learning_rate: float, steps: int
-) -> np.ndarray:
+    gradient: Any, n_weights: int, initial_weights: ArrayLike, learning_rate: float, steps: int
+) -> NDArray[np.float64]:
     """Steps of constant length along a gradient, as the path of shape `(steps + 1, n_weights)`."""
     _check_rate_and_steps(learning_rate, steps)
     w = _initial(initial_weights, n_weights)
@@ -398,7 +403,7 @@ def _check_rate_and_steps(learning_rate: Any, steps: Any) -> None:
         raise invalid_argument("steps", "an int >= 1", steps)
 
 
-def _initial(weights: Any, n_weights: int) -> np.ndarray:
+def _initial(weights: ArrayLike, n_weights: int) -> NDArray[np.float64]:
     array = _finite_floats(weights)
     if array.shape != (n_weights,):
         expected = f"{n_weights} finite numbers, shape ({n_weights},)"
@@ -406,7 +411,7 @@ def _initial(weights: Any, n_weights: int) -> np.ndarray:
     return array
 
 
-def _finite_floats(weights: Any) -> np.ndarray:
+def _finite_floats(weights: ArrayLike) -> NDArray[np.float64]:
     """Weights as doubles; an array without shape for what is no array of finite numbers."""
     try:
         array = np.asarray(weights)
@@ -416,7 +421,7 @@ def _finite_floats(weights: Any) -> np.ndarray:
     return array.astype(np.float64) if is_fit else np.empty(())
 
 
-def _matching(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+def _matching(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Inputs `(n_samples, n_features)` and targets `(n_samples,)` as finite float64 arrays."""
     x, y = (
         sample_array(name, each, finite=False).astype(np.float64)
@@ -441,7 +446,7 @@ def _matching(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _labelled(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+def _labelled(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     x, y = _matching(x, y)
     if not np.isin(y, (0, 1)).all():
         raise ValueError(

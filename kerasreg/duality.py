@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasreg.checks import checked_model
 from kerasreg.gradients import FunctionLoss, as_tensor, checked_data, resolved_loss
 from kerasreg.regularizers.validation import invalid_argument
+from kerasreg.typing import Loss, Samples
 from kerasreg.variables import named_variables, penalty_of, values_of
 
 
-def duality_gap(model: keras.Model, x: Any, y: Any, loss: Any) -> float:
+def duality_gap(model: keras.Model, x: Samples, y: Samples, loss: Loss) -> float:
     """Upper bound on how far a linear model's objective is above its minimum.
 
     For the objective of n samples and m units, each with weights w and a free bias b,
@@ -107,14 +109,17 @@ def duality_gap(model: keras.Model, x: Any, y: Any, loss: Any) -> float:
     return max(float(np.sum(primal - np.max(duals, axis=0))), 0.0)
 
 
+_Floats: TypeAlias = NDArray[np.float64]
+
+
 class _ConvexLoss(NamedTuple):
     """A loss of one target y and one linear output z, and its conjugate in z."""
 
-    target: Callable[[np.ndarray], np.ndarray]
-    value: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    conjugate: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    best_bias: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    target: Callable[[_Floats], _Floats]
+    value: Callable[[_Floats, _Floats], _Floats]
+    slope: Callable[[_Floats, _Floats], _Floats]
+    conjugate: Callable[[_Floats, _Floats], _Floats]
+    best_bias: Callable[[_Floats, _Floats], _Floats]
 
 
 _SQUARED_ERROR = _ConvexLoss(
@@ -129,20 +134,23 @@ _SQUARED_ERROR = _ConvexLoss(
 def _binary_crossentropy(label_smoothing: float) -> _ConvexLoss:
     from scipy.special import expit, logit, xlogy
 
-    def target(y: np.ndarray) -> np.ndarray:
+    def target(y: _Floats) -> _Floats:
         if y.min() < 0 or y.max() > 1:
             raise invalid_argument("y", "values from 0 to 1", f"values from {y.min()} to {y.max()}")
         return y * (1 - label_smoothing) + label_smoothing / 2
 
-    def conjugate(t: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def conjugate(t: _Floats, y: _Floats) -> _Floats:
         q = np.clip(t + y, 0.0, 1.0)  # of rounding errors
-        return xlogy(q, q) + xlogy(1 - q, 1 - q)
+        value: _Floats = xlogy(q, q) + xlogy(1 - q, 1 - q)
+        return value
 
-    def best_bias(z: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def best_bias(z: _Floats, y: _Floats) -> _Floats:
         """Where the mean probability is the mean target, by bisection."""
         mean = y.mean(axis=0)
         centre = logit(mean)  # infinite for targets that are all 0 or all 1, as their best bias is
         # At these ends all probabilities are at most, and at least, the mean target.
+        low: _Floats
+        high: _Floats
         low, high = centre - z.max(axis=0), centre - z.min(axis=0)
         for _ in range(64):
             middle = (low + high) / 2

@@ -28,7 +28,7 @@ class EpochPrograms:
 
     def _compile(self, jit_compile: bool) -> None:
         self.jit_compile = jit_compile
-        self._programs: dict[tuple, Callable[..., Any]] = {}
+        self._programs: dict[tuple[Any, ...], Callable[..., Any]] = {}
         compiled = {"autograph": False, "jit_compile": jit_compile}
         self.train_arrays = tf.function(self._train_arrays, **compiled)
         self.evaluate_arrays = tf.function(self._evaluate_arrays, **compiled)
@@ -166,7 +166,9 @@ class EpochPrograms:
             self.compiled_evaluation_step(*_unpacked(batch))
         return self._results()
 
-    def run_epoch(self, data: Any, order: np.ndarray | None) -> tuple[dict, int, np.ndarray]:
+    def run_epoch(
+        self, data: Any, order: np.ndarray | None
+    ) -> tuple[dict[str, float], int, np.ndarray]:
         """Trains one epoch: averages by quantity, steps done, and flags (see training_step)."""
         if order is None:
             results, steps, finite = self._or_as_graph("train_dataset", data)
@@ -213,8 +215,9 @@ class EpochPrograms:
     def _program(self, name: str, arguments: tuple[Any, ...]) -> Callable[..., Any]:
         """The program for arrays of these shapes: finding it is a tenth of a short epoch's time."""
         program = getattr(self, name)
+        found: Callable[..., Any] = program
         if not isinstance(arguments[0], Arrays):
-            return program
+            return found
         leaves = [leaf for leaf in tf.nest.flatten(arguments) if leaf is not None]
         shapes = tuple((str(leaf.dtype), *leaf.shape) for leaf in leaves)
         if (name, shapes) not in self._programs:
@@ -243,4 +246,5 @@ def _rows(data: Arrays, rows: Any) -> Arrays:
 
 
 def _unpacked(batch: Any) -> tuple[Any, Any, Any]:
-    return keras.utils.unpack_x_y_sample_weight(batch)
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+    return x, y, sample_weight

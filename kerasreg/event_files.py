@@ -193,7 +193,7 @@ def _event(step: int, entries: list[summaries.Entry]) -> bytes:
         else:
             tensor = make_tensor_proto(value)
         add_value(tag=tag, metadata=metadata, tensor=tensor)
-    return event.SerializeToString()
+    return bytes(event.SerializeToString())
 
 
 @cache

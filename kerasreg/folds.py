@@ -12,10 +12,12 @@ from typing import Any
 import keras
 import numpy as np
 from keras import tree
+from numpy.typing import ArrayLike
 
 from kerasreg.checks import seed_number
 from kerasreg.gradients import checked_data, resolved_loss
 from kerasreg.regularizers.validation import invalid_argument
+from kerasreg.typing import Folds, Loss, Samples
 
 __all__ = ["fold_indices"]
 
@@ -28,7 +30,12 @@ _EXPECTED = (
 
 
 def fold_indices(
-    folds: Any, x: Any, y: Any, loss: Any = None, groups: Any = None, seed: int = 0
+    folds: Folds,
+    x: Samples,
+    y: Samples,
+    loss: Loss | None = None,
+    groups: ArrayLike | None = None,
+    seed: int = 0,
 ) -> list[Fold]:
     """Row numbers of the training part and of the held-out part of each fold.
 

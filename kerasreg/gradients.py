@@ -269,7 +269,6 @@ def _differentiated(function: Callable[..., Any]) -> Callable[..., list[Any]]:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        @tf.function(autograph=False, reduce_retracing=True)
         def in_tensorflow(values: Any, *args: Any) -> list[Any]:
             with tf.GradientTape() as tape:
                 tape.watch(values)
@@ -278,7 +277,10 @@ def _differentiated(function: Callable[..., Any]) -> Callable[..., list[Any]]:
             gradients = tape.gradient(value, values, unconnected_gradients=zero)
             return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-        return in_tensorflow
+        program: Callable[..., list[Any]] = tf.function(
+            in_tensorflow, autograph=False, reduce_retracing=True
+        )
+        return program
     if backend == "jax":
         import jax
 

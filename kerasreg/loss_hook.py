@@ -356,7 +356,7 @@ class LossHook:
 
     def _added_losses(self) -> list[Any]:
         """The entries of `model.losses` that layers have added, which come first."""
-        computed = self.model._losses_override  # on JAX, before `compute_loss`
+        computed: list[Any] = self.model._losses_override  # on JAX, before `compute_loss`
         if computed:
             return computed[: len(computed) - len(self._regularized())]
         return [loss for layer in self.model._flatten_layers() for loss in layer._get_own_losses()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from kerasreg.duality import duality_gap
 from kerasreg.gradients import DataGradient
 from kerasreg.regularizers.validation import finite_float
+from kerasreg.typing import Loss, Samples
 from kerasreg.variables import named_variables, penalty_of, values_of
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ STATIONARITY_COLUMNS = (
 
 def stationarity(
     model: keras.Model,
-    x: Any,
-    y: Any,
-    loss: Any,
+    x: Samples,
+    y: Samples,
+    loss: Loss,
     *,
-    sample_weight: Any = None,
+    sample_weight: Samples | None = None,
     batch_size: int = 1024,
     training: bool = False,
     tolerance: float = 1e-3,
@@ -144,11 +145,11 @@ def stationarity(
 
 def strength_max(
     model: keras.Model,
-    x: Any,
-    y: Any,
-    loss: Any,
+    x: Samples,
+    y: Samples,
+    loss: Loss,
     *,
-    sample_weight: Any = None,
+    sample_weight: Samples | None = None,
     batch_size: int = 1024,
 ) -> float:
     """The smallest factor on all strengths at which every penalized weight is zero.

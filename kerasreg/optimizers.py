@@ -196,7 +196,7 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
             )
         if gate is None:
             return False
-        marked = gate.take_mark()
+        marked: bool = gate.take_mark()
         if gate.was_marked and not marked and not self._in_first_trace:
             raise RuntimeError(
                 _unknown(
@@ -293,7 +293,8 @@ def _compiled(update: Callable[..., None]) -> Callable[..., None]:
     """The update of one variable as an XLA program of its own."""
     import tensorflow as tf
 
-    return tf.function(update, jit_compile=True, autograph=False)
+    compiled: Callable[..., None] = tf.function(update, jit_compile=True, autograph=False)
+    return compiled
 
 
 @keras.saving.register_keras_serializable(package="kerasreg")

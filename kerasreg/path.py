@@ -17,6 +17,7 @@ from kerasreg.grid.record import GridRecord
 from kerasreg.regularizers.validation import float_between, whole_number
 from kerasreg.strength_range import largest_strength
 from kerasreg.training_data import validation_arrays_or_dataset
+from kerasreg.typing import Folder, Loss, Metrics, Samples, SamplesOrDataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,22 +31,22 @@ _WEIGHTS_DRAWN = 200
 
 def regularization_path(
     model: keras.Model,
-    x: Any,
-    y: Any = None,
+    x: SamplesOrDataset,
+    y: Samples | None = None,
     *,
-    strengths: Sequence[float] | None = None,
+    strengths: Sequence[float] | np.ndarray | None = None,
     n_strengths: int = 100,
     min_ratio: float = 1e-3,
     optimizer: str | keras.optimizers.Optimizer = "adam",
-    loss: Any,
-    metrics: Any = (),
+    loss: Loss,
+    metrics: Metrics = (),
     epochs: int = 10,
     batch_size: int = 32,
-    validation_data: Any = None,
+    validation_data: SamplesOrDataset | None = None,
     seeds: Sequence[int] = (0,),
     warm_start: bool = False,
-    checkpoint_dir: Any = None,
-    log_dir: Any = None,
+    checkpoint_dir: Folder | None = None,
+    log_dir: Folder | None = None,
     log_members: int = 25,
     **settings: Any,
 ) -> RegularizationPath:
@@ -104,7 +105,7 @@ def regularization_path(
         Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via
         coordinate descent (2010), section 2.5, for the range of strengths.
     """
-    common = {
+    common: dict[str, Any] = {
         "optimizer": optimizer,
         "loss": loss,
         "epochs": epochs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from kerasreg.grid.call import checked_seeds
 from kerasreg.optimality import has_one_layer, strength_max
 from kerasreg.regularizers.validation import invalid_argument, some_of, whole_number
 from kerasreg.training import check_loop_settings
+from kerasreg.typing import Loss, Samples, SamplesOrDataset
 from kerasreg.variables import build_on
 
 __all__ = ["largest_strength"]
@@ -34,14 +36,14 @@ _NOTHING_LEFT = 0.05
 
 def largest_strength(
     model: keras.Model,
-    x: Any,
-    y: Any = None,
+    x: SamplesOrDataset,
+    y: Samples | None = None,
     *,
-    optimizer: Any,
-    loss: Any,
+    optimizer: str | keras.optimizers.Optimizer,
+    loss: Loss,
     epochs: int,
     batch_size: int = 32,
-    seeds: Any = (0,),
+    seeds: Sequence[int] = (0,),
     n_strengths: int = 100,
     **settings: Any,
 ) -> float:

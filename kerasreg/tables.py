@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -178,7 +178,7 @@ class TrainingRecord:
         for _, variable, by_bin in counts:
             first, last = extent.get(variable, (0, 0))
             extent[variable] = min(first, *by_bin, 0), max(last, *by_bin, 0)
-        rows: list[tuple] = []
+        rows: list[tuple[Any, ...]] = []
         for epoch, variable, by_bin in counts:
             width = 3.0 ** levels.get(variable, 0)
             first, last = extent[variable]
@@ -200,7 +200,7 @@ def weight_tags(variable: str) -> list[str]:
     return [f"{measure}/{variable}" for measure in ("sparsity", *WEIGHT_COLUMNS[-3:])]
 
 
-def _frame(rows: list[tuple], columns: tuple[str, ...]) -> pd.DataFrame:
+def _frame(rows: list[tuple[Any, ...]], columns: tuple[str, ...]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(rows, columns=list(columns))

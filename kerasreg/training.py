@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -26,6 +25,7 @@ from kerasreg.training_data import (
     training_arrays_or_dataset,
     validation_arrays_or_dataset,
 )
+from kerasreg.typing import Folder, Loss, Metrics, Samples, SamplesOrDataset
 from kerasreg.variables import named_variables
 
 __all__ = ["TrainingDiverged", "train"]
@@ -52,21 +52,21 @@ class TrainingDiverged(FloatingPointError):
 
 def train(
     model: keras.Model,
-    x: Any,
-    y: Any = None,
+    x: SamplesOrDataset,
+    y: Samples | None = None,
     *,
     optimizer: str | keras.optimizers.Optimizer = "adam",
-    loss: Any,
-    metrics: Any = (),
+    loss: Loss,
+    metrics: Metrics = (),
     epochs: int = 10,
     batch_size: int = 32,
-    validation_data: Any = None,
+    validation_data: SamplesOrDataset | None = None,
     shuffle: bool = True,
     seed: int | None = None,
     jit_compile: bool | str = "auto",
-    sample_weight: Any = None,
+    sample_weight: Samples | None = None,
     class_weight: Mapping[int, float] | None = None,
-    log_dir: str | Path | None = None,
+    log_dir: Folder | None = None,
     verbose: int | str = "auto",
 ) -> TrainingRecord:
     """Trains a Keras model, much faster than `fit`, and records what the loss is made of.
@@ -199,6 +199,7 @@ def _compiled_programs(
     """Programs for these settings: those of the last call where nothing in them changed."""
     settings = (loss, metrics, batch_size, jit_compile)
     if _PROGRAMS in vars(model) and model.compiled:
+        programs: EpochPrograms
         known, programs = vars(model)[_PROGRAMS]
         inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         same_optimizer = optimizer is inner or optimizer is model.optimizer

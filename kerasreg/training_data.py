@@ -24,6 +24,16 @@ if keras.backend.backend() != "tensorflow":
     )
 import tensorflow as tf
 
+# With `tf`: whoever takes it from here learns of a wrong backend before TensorFlow is looked for.
+__all__ = [
+    "Arrays",
+    "checked_arrays",
+    "each_array",
+    "tf",
+    "training_arrays_or_dataset",
+    "validation_arrays_or_dataset",
+]
+
 
 class Arrays(NamedTuple):
     """Inputs, targets and optional sample weights, each possibly nested, as arrays."""

@@ -108,7 +108,7 @@ def owned_variables(model: keras.Model) -> list[OwnedVariable]:
 def values_of(variable: keras.Variable) -> np.ndarray:
     """The values of a variable as a NumPy array, without copying where the backend allows."""
     if keras.backend.backend() == "torch":
-        return keras.ops.convert_to_numpy(variable)
+        return np.asarray(keras.ops.convert_to_numpy(variable))
     # keras.ops.convert_to_numpy copies, and TensorFlow's way of copying is deprecated by NumPy.
     value = variable.value
     if hasattr(value, "read_value"):  # a TensorFlow variable; `numpy()` would run one op more

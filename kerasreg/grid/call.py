@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerasreg.checks import (
     check_losses,
@@ -35,25 +36,26 @@ from kerasreg.training_data import (
     training_arrays_or_dataset,
     validation_arrays_or_dataset,
 )
+from kerasreg.typing import Folder, Folds, Loss, Metrics, Samples, SamplesOrDataset
 from kerasreg.variables import build_on
 
 
 def train_grid(
     model: keras.Model,
-    x: Any,
-    y: Any = None,
+    x: SamplesOrDataset,
+    y: Samples | None = None,
     *,
-    strengths: Sequence[float],
-    folds: Any = None,
+    strengths: Sequence[float] | np.ndarray,
+    folds: Folds | None = None,
     seeds: Sequence[int] = (0,),
     optimizer: str | keras.optimizers.Optimizer = "adam",
-    loss: Any,
-    metrics: Any = (),
+    loss: Loss,
+    metrics: Metrics = (),
     epochs: int = 10,
     batch_size: int = 32,
-    validation_data: Any = None,
-    sample_weight: Any = None,
-    groups: Any = None,
+    validation_data: SamplesOrDataset | None = None,
+    sample_weight: Samples | None = None,
+    groups: ArrayLike | None = None,
     warm_start: bool = False,
     initial_weights: str = "seed",
     shuffle: bool = True,
@@ -61,9 +63,9 @@ def train_grid(
     jit_compile: bool | str = "auto",
     chunk_size: int | None = None,
     n_jobs: int | None = None,
-    checkpoint_dir: Any = None,
+    checkpoint_dir: Folder | None = None,
     verbose: int | str = "auto",
-    log_dir: Any = None,
+    log_dir: Folder | None = None,
     log_members: int = 25,
 ) -> GridRecord:
     """Trains a model for every strength, fold and seed, all at once.
@@ -227,7 +229,7 @@ def train_grid(
 
 
 def _plan(
-    strengths: Sequence[float],
+    strengths: Sequence[float] | np.ndarray,
     n_folds: int,
     seeds: Sequence[int],
     chunk_size: int,

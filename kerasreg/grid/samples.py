@@ -232,7 +232,7 @@ class DatasetSamples:
 
     def _room(self, batch: Arrays) -> int:
         leaves = [leaf for leaf in tf.nest.flatten(batch) if leaf is not None]
-        n_bytes = sum(int(tf.size(leaf)) * leaf.dtype.size for leaf in leaves)
+        n_bytes = sum(int(tf.size(leaf)) * int(leaf.dtype.size) for leaf in leaves)
         return max(1, min(self.max_batches, self.max_bytes // max(n_bytes, 1)))
 
     def _joined(self, block: list[Arrays]) -> Segment:

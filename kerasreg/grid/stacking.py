@@ -348,7 +348,8 @@ class StackedModel:
                     results |= self.metrics.result()
             return {name: ops.cast(value, "float32") for name, value in results.items()}
 
-        return self._map(of_member, states)
+        by_name: dict[str, Any] = self._map(of_member, states)
+        return by_name
 
     def _values(self, variables: list[keras.Variable]) -> list[Any]:
         return [tf.identity(variable.value) for variable in variables]

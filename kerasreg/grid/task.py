@@ -47,7 +47,7 @@ class GridTask:
     metrics: Any
     data: Any
     validation: Any
-    folds: Any
+    folds: list[tuple[np.ndarray, np.ndarray]] | None
     epochs: int
     batch_size: int
     shuffle_seed: int | None
@@ -180,8 +180,8 @@ def sensible_chunk_size(
         n_members: Members that can share a chunk.
         at_least_chunks: So many chunks are wanted, to spread them.
     """
-    of_weights = sum(
-        math.prod(variable.shape) * variable.value.dtype.size
+    of_weights: int = sum(
+        math.prod(variable.shape) * int(variable.value.dtype.size)
         for variable in model.trainable_variables
     )
     in_cache = _CACHE_BYTES // max(of_weights * (2 + slots_per_weight(optimizer)), 1)
@@ -316,10 +316,12 @@ def _example(dataset: Any) -> tuple[Any, Any]:
     """Samples such as the dataset yields. It is not read, for what is behind it may be slow."""
     specs = keras.utils.unpack_x_y_sample_weight(dataset.element_spec)[:2]
     if all(each.shape.rank and None not in each.shape[1:] for each in tf.nest.flatten(specs)):
-        return keras.tree.map_structure(
+        x, y = keras.tree.map_structure(
             lambda spec: tf.zeros([1, *spec.shape[1:]], spec.dtype), specs
         )
-    return keras.utils.unpack_x_y_sample_weight(next(iter(dataset)))[:2]
+    else:
+        x, y = keras.utils.unpack_x_y_sample_weight(next(iter(dataset)))[:2]
+    return x, y
 
 
 # Where a model keeps the workshop of its last grid, so that the next one with the same settings
@@ -329,6 +331,7 @@ _WORKSHOP = "_kerasreg_grid_workshop"
 
 def workshop_for(task: GridTask) -> Workshop:
     """A workshop with this task: that of the model's last grid where the programs are the same."""
+    workshop: Workshop | None
     key, workshop = vars(task.model).get(_WORKSHOP, (None, None))
     if workshop is not None and key == task.programs_key:
         if workshop.task is not task:

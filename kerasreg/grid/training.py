@@ -388,7 +388,8 @@ class MemberTrainer:
 def _sums(values: np.ndarray) -> np.ndarray:
     """The sum of the weights of each member."""
     with np.errstate(invalid="ignore", over="ignore"):
-        return values.reshape(len(values), -1).sum(axis=1, dtype=np.float32)
+        sums: np.ndarray = values.reshape(len(values), -1).sum(axis=1, dtype=np.float32)
+    return sums
 
 
 def _measures(values: np.ndarray) -> np.ndarray:

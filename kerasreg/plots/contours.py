@@ -131,7 +131,8 @@ def _default_levels(value: pd.DataFrame, minimum: tuple[float, float] | None) ->
 def _heights(value: pd.DataFrame, levels: Sequence[float]) -> np.ndarray:
     """The levels within the range of the surface, ascending: others are no lines."""
     heights = np.unique([_finite("levels", height, "finite floats") for height in levels])
-    return heights[(value.min(axis=None) < heights) & (heights < value.max(axis=None))]
+    inside = (value.min(axis=None) < heights) & (heights < value.max(axis=None))
+    return np.asarray(heights[inside])
 
 
 def _point_of(name: str, point: Any, grid: pd.DataFrame) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 """Penalties on the activities of a layer, for `activity_regularizer=`."""
 
 import math
-from typing import Any
 
 import keras
 from keras import ops
@@ -9,6 +8,7 @@ from keras import ops
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import with_slope
 from kerasreg.regularizers.validation import finite_float, float_between
+from kerasreg.typing import Tensor
 
 # As many as the numbers have bits: the root is found to the last one.
 _HALVINGS = {"float32": 25, "float64": 54}
@@ -64,8 +64,8 @@ class KLSparsity(Penalty):
         self.strength = finite_float("strength", strength, minimum=0)
         self.target = float_between("target", target, 0, 1)
 
-    def _value(self, w: Any, strength: Any) -> Any:
-        def value(w: Any) -> Any:
+    def _value(self, w: Tensor, strength: Tensor) -> Tensor:
+        def value(w: Tensor) -> Tensor:
             means = self._means(w)
             inside = self._inside(means)
             # The two logarithms nearly cancel at the target, where log rounds by ρ units and log1p
@@ -79,11 +79,11 @@ class KLSparsity(Penalty):
 
         return with_slope(value, lambda w: self._slope(w, strength), w)
 
-    def _slope(self, w: Any, strength: Any) -> Any:
+    def _slope(self, w: Tensor, strength: Tensor) -> Tensor:
         slopes = self._per_activity(w, strength) * self._derivative(self._inside(self._means(w)))
         return ops.broadcast_to(slopes, ops.shape(w))
 
-    def _prox(self, w: Any, step_size: Any, strength: Any) -> Any:
+    def _prox(self, w: Tensor, step_size: Tensor, strength: Tensor) -> Tensor:
         means = self._means(w)
         factor = self._per_activity(w, strength)
         mean_step = step_size if len(step_size.shape) == 0 else self._means(step_size)
@@ -100,24 +100,24 @@ class KLSparsity(Penalty):
             near, far = ops.where(goes_on, middle, near), ops.where(goes_on, far, middle)
         return w - step_size * far
 
-    def _subdiff_distance(self, w: Any, grad: Any, strength: Any) -> Any:
+    def _subdiff_distance(self, w: Tensor, grad: Tensor, strength: Tensor) -> Tensor:
         return ops.abs(grad + self._slope(w, strength))
 
-    def _strength_max(self, grad: Any) -> Any:
+    def _strength_max(self, grad: Tensor) -> Tensor:
         steepest = ops.max(ops.abs(grad), initial=0.0)
         return ops.where(steepest > 0, math.inf, steepest)
 
-    def _sizes(self, w: Any) -> tuple[Any, Any]:
+    def _sizes(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """The batch size, unknown until the program runs or not, and the activities in a mean."""
         shape = ops.shape(w)[:-1]
         batch_size = shape[0] if shape else 1
         return ops.cast(batch_size, w.dtype), ops.cast(math.prod(shape), w.dtype)
 
-    def _per_activity(self, w: Any, strength: Any) -> Any:
+    def _per_activity(self, w: Tensor, strength: Tensor) -> Tensor:
         batch_size, count = self._sizes(w)
         return strength * batch_size / ops.maximum(count, 1)
 
-    def _means(self, w: Any) -> Any:
+    def _means(self, w: Tensor) -> Tensor:
         axes = tuple(range(len(w.shape) - 1))
         if not axes:
             return w
@@ -128,11 +128,11 @@ class KLSparsity(Penalty):
         """The means between which KL is followed; outside, its tangents are."""
         return self.target / 100, 1 - (1 - self.target) / 100
 
-    def _inside(self, means: Any) -> Any:
+    def _inside(self, means: Tensor) -> Tensor:
         low, high = self._ends()
         return ops.clip(means, low, high)
 
-    def _derivative(self, means: Any) -> Any:
+    def _derivative(self, means: Tensor) -> Tensor:
         return (means - self.target) / (means * (1 - means))
 
     def get_config(self) -> dict[str, float]:

@@ -9,6 +9,7 @@ from keras import ops
 
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.replicas import this_replica
+from kerasreg.typing import Regularizer, Tensor
 
 
 class Gate(keras.Regularizer):
@@ -26,15 +27,15 @@ class Gate(keras.Regularizer):
         penalty: The `Penalty` behind it, `as_penalty(regularizer)`.
     """
 
-    def __init__(self, regularizer: Any, penalty: Penalty):
+    def __init__(self, regularizer: Regularizer, penalty: Penalty):
         self.regularizer = regularizer
         self.penalty = penalty
         self.forget()
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Tensor) -> Tensor:
         return _passing()(self.regularizer(w), self._mark)
 
-    def gradient(self, w: Any) -> Any:
+    def gradient(self, w: Tensor) -> Tensor:
         """What this backend's differentiation of the regularizer puts into a gradient at `w`."""
         return _differentiate(self.regularizer, w)
 
@@ -55,44 +56,44 @@ class Gate(keras.Regularizer):
         self.was_marked = True
 
     def get_config(self) -> dict[str, Any]:
-        return self.regularizer.get_config()
+        config: dict[str, Any] = self.regularizer.get_config()
+        return config
 
 
-def without_gate(regularizer: Any) -> Any:
+def without_gate(regularizer: Regularizer) -> Regularizer:
     """The regularizer itself, where a proximal optimizer has set a gate before it."""
     return regularizer.regularizer if isinstance(regularizer, Gate) else regularizer
 
 
 @cache
-def _passing() -> Callable[[Any, Callable[[], None]], Any]:
+def _passing() -> Callable[[Tensor, Callable[[], None]], Tensor]:
     """The function (value, mark) → value whose backward rule calls `mark`."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        def in_tensorflow(value: Any, mark: Callable[[], None]) -> Any:
-            @tf.custom_gradient
-            def identity(value: Any) -> Any:
-                def backward(upstream: Any) -> Any:
+        def in_tensorflow(value: Tensor, mark: Callable[[], None]) -> Tensor:
+            def identity(value: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+                def backward(upstream: Tensor) -> Tensor:
                     mark()
                     return upstream
 
                 return tf.identity(value), backward
 
-            return identity(value)
+            return tf.custom_gradient(identity)(value)
 
         return in_tensorflow
     if backend == "jax":
         import jax
 
         # keras.ops.custom_gradient would call `mark` in the forward pass here.
-        def in_jax(value: Any, mark: Callable[[], None]) -> Any:
+        def in_jax(value: Tensor, mark: Callable[[], None]) -> Tensor:
             return value
 
-        def forward(value: Any, mark: Callable[[], None]) -> tuple[Any, None]:
+        def forward(value: Tensor, mark: Callable[[], None]) -> tuple[Tensor, None]:
             return value, None
 
-        def backward(mark: Callable[[], None], _: None, upstream: Any) -> tuple[Any]:
+        def backward(mark: Callable[[], None], _: None, upstream: Tensor) -> tuple[Tensor]:
             mark()
             return (upstream,)
 
@@ -103,19 +104,20 @@ def _passing() -> Callable[[Any, Callable[[], None]], Any]:
 
     class InTorch(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, value: Any, mark: Callable[[], None]) -> Any:
+        def forward(ctx: Any, value: Tensor, mark: Callable[[], None]) -> Tensor:
             ctx.mark = mark
             return value.view_as(value)
 
         @staticmethod
-        def backward(ctx: Any, upstream: Any) -> tuple[Any, None]:
+        def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
             ctx.mark()
             return upstream, None
 
-    return InTorch.apply
+    passing: Callable[[Tensor, Callable[[], None]], Tensor] = InTorch.apply
+    return passing
 
 
-def _differentiate(function: Callable[[Any], Any], w: Any) -> Any:
+def _differentiate(function: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
     """Gradient of a scalar function by the backend's automatic differentiation."""
     w = ops.convert_to_tensor(w)
     backend = keras.backend.backend()

@@ -10,6 +10,7 @@ from kerasreg.regularizers.gate import Gate
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import AbsolutePlusSquare
 from kerasreg.regularizers.validation import finite_float
+from kerasreg.typing import Regularizer, Tensor
 
 
 @keras.saving.register_keras_serializable(package="kerasreg")
@@ -43,10 +44,10 @@ class KerasPenalty(AbsolutePlusSquare):
         self.l1 = float(ops.convert_to_numpy(getattr(regularizer, "l1", 0.0)))
         self.l2 = float(ops.convert_to_numpy(getattr(regularizer, "l2", 0.0)))
 
-    def _value(self, w: Any, strength: Any) -> Any:
+    def _value(self, w: Tensor, strength: Tensor) -> Tensor:
         return strength * self.regularizer(w)
 
-    def _coefficients(self, strength: Any) -> tuple[Any, Any]:
+    def _coefficients(self, strength: Tensor) -> tuple[Tensor, Tensor]:
         return strength * self.l1, strength * self.l2
 
     def get_config(self) -> dict[str, Any]:
@@ -61,7 +62,7 @@ class KerasPenalty(AbsolutePlusSquare):
 _BUILTIN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 
 
-def as_penalty(regularizer: Any) -> Penalty:
+def as_penalty(regularizer: Regularizer) -> Penalty:
     """The penalty behind a regularizer: itself, or Keras's own L1, L2, L1L2 adapted.
 
     Args:
@@ -93,7 +94,7 @@ def as_penalty(regularizer: Any) -> Penalty:
     )
 
 
-def scaled_regularizer(regularizer: Any, factor: float) -> Any:
+def scaled_regularizer(regularizer: Regularizer, factor: float) -> Regularizer:
     """A new regularizer of the same class whose strength is `factor` times as large.
 
     Of a `Penalty` the strength λ is multiplied and everything else stays, γ of MCP say: it is

@@ -1,15 +1,14 @@
 """Penalties that leave large weights alone: not convex, separable, with the prox of every step."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from kerasreg.regularizers.separable import SeparablePenalty
 from kerasreg.regularizers.validation import finite_float, float_between
+from kerasreg.typing import Tensor
 
 
-def _signed(modulus: Any, w: Any) -> Any:
+def _signed(modulus: Tensor, w: Tensor) -> Tensor:
     """The modulus with the sign of w; 0, never −0, where it is zero."""
     return ops.where(modulus == 0, 0.0, ops.sign(w) * modulus)
 
@@ -57,14 +56,14 @@ class MCP(SeparablePenalty):
         self.strength = finite_float("strength", strength, minimum=0)
         self.gamma = float_between("gamma", gamma, 0)
 
-    def _elementwise(self, w: Any, strength: Any) -> Any:
+    def _elementwise(self, w: Tensor, strength: Tensor) -> Tensor:
         rising = ops.minimum(ops.abs(w), self.gamma * strength)
         return rising * (strength - rising / (2 * self.gamma))
 
-    def _slope(self, w: Any, strength: Any) -> Any:
+    def _slope(self, w: Tensor, strength: Tensor) -> Tensor:
         return ops.sign(w) * ops.relu(strength - ops.abs(w) / self.gamma)
 
-    def _prox(self, w: Any, step_size: Any, strength: Any) -> Any:
+    def _prox(self, w: Tensor, step_size: Tensor, strength: Tensor) -> Tensor:
         modulus = ops.abs(w)
         is_convex = step_size < self.gamma
         bend = ops.where(is_convex, 1 - step_size / self.gamma, 1.0)
@@ -117,18 +116,18 @@ class SCAD(SeparablePenalty):
         self.strength = finite_float("strength", strength, minimum=0)
         self.a = float_between("a", a, 2)
 
-    def _elementwise(self, w: Any, strength: Any) -> Any:
+    def _elementwise(self, w: Tensor, strength: Tensor) -> Tensor:
         modulus = ops.abs(w)
         # What the middle piece has lost against L1: the square of the way through it.
         bent = ops.clip(modulus - strength, 0.0, (self.a - 1) * strength)
         rising = ops.minimum(modulus, self.a * strength)
         return strength * rising - bent**2 / (2 * (self.a - 1))
 
-    def _slope(self, w: Any, strength: Any) -> Any:
+    def _slope(self, w: Tensor, strength: Tensor) -> Tensor:
         falling = ops.relu(self.a * strength - ops.abs(w)) / (self.a - 1)
         return ops.sign(w) * ops.minimum(strength, falling)
 
-    def _prox(self, w: Any, step_size: Any, strength: Any) -> Any:
+    def _prox(self, w: Tensor, step_size: Tensor, strength: Tensor) -> Tensor:
         modulus, width = ops.abs(w), self.a - 1
         soft = ops.relu(modulus - step_size * strength)
         is_convex = step_size < width
@@ -190,13 +189,13 @@ class LogSum(SeparablePenalty):
         self.strength = finite_float("strength", strength, minimum=0)
         self.epsilon = float_between("epsilon", epsilon, 0)
 
-    def _elementwise(self, w: Any, strength: Any) -> Any:
+    def _elementwise(self, w: Tensor, strength: Tensor) -> Tensor:
         return strength * self.epsilon * ops.log1p(ops.abs(w) / self.epsilon)
 
-    def _slope(self, w: Any, strength: Any) -> Any:
+    def _slope(self, w: Tensor, strength: Tensor) -> Tensor:
         return ops.sign(w) * (strength / (1 + ops.abs(w) / self.epsilon))
 
-    def _prox(self, w: Any, step_size: Any, strength: Any) -> Any:
+    def _prox(self, w: Tensor, step_size: Tensor, strength: Tensor) -> Tensor:
         modulus, threshold = ops.abs(w), step_size * strength
         product = threshold * self.epsilon
         total, twice = modulus + self.epsilon, 2 * ops.sqrt(product)

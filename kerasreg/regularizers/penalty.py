@@ -1,7 +1,6 @@
 """The contract of a penalty."""
 
 from abc import abstractmethod
-from typing import Any
 
 import keras
 from keras import ops
@@ -12,6 +11,7 @@ from kerasreg.regularizers.validation import (
     scalar_like,
     step_size_like,
 )
+from kerasreg.typing import Tensor
 
 
 class Penalty(keras.Regularizer):
@@ -44,7 +44,7 @@ class Penalty(keras.Regularizer):
     # Whether `_prox` is a formula of one weight, in which the strength may be an array like `w`.
     is_elementwise: bool = False
 
-    def __call__(self, w: Any, strength: Any = None) -> Any:
+    def __call__(self, w: Tensor, strength: Tensor | None = None) -> Tensor:
         """Value of the penalty.
 
         Args:
@@ -63,7 +63,7 @@ class Penalty(keras.Regularizer):
         tensor = floating_tensor("w", w)
         return self._value(tensor, self._strength_or_own(strength, tensor))
 
-    def prox(self, w: Any, step_size: Any, strength: Any = None) -> Any:
+    def prox(self, w: Tensor, step_size: Tensor, strength: Tensor | None = None) -> Tensor:
         """Proximal point of `w`: the *global* argminᵤ Σᵢ (uᵢ − wᵢ)² / (2·step_sizeᵢ) + P(u).
 
         Args:
@@ -85,7 +85,7 @@ class Penalty(keras.Regularizer):
         dtype = keras.backend.standardize_dtype(w.dtype) if hasattr(w, "dtype") else point.dtype
         return ops.cast(point, dtype) if "float" in str(dtype) else point
 
-    def subdiff_distance(self, w: Any, grad: Any, strength: Any = None) -> Any:
+    def subdiff_distance(self, w: Tensor, grad: Tensor, strength: Tensor | None = None) -> Tensor:
         """Residual of −grad after projection on the subdifferential ∂P(w).
 
         Zero everywhere exactly if `w` is a stationary point of (data loss + P). The distance of
@@ -112,7 +112,7 @@ class Penalty(keras.Regularizer):
         slope = ops.cast(slope, tensor.dtype)
         return self._subdiff_distance(tensor, slope, self._strength_or_own(strength, tensor))
 
-    def strength_max(self, grad: Any) -> Any:
+    def strength_max(self, grad: Tensor) -> Tensor:
         """Smallest strength at which w = 0 is stationary for this gradient of the data loss.
 
         Args:
@@ -124,7 +124,7 @@ class Penalty(keras.Regularizer):
         """
         return self._strength_max(floating_tensor("grad", grad))
 
-    def _strength_or_own(self, strength: Any, w: Any) -> Any:
+    def _strength_or_own(self, strength: Tensor | None, w: Tensor) -> Tensor:
         if strength is None:
             return self.strength
         if ops.is_tensor(strength) or isinstance(strength, keras.Variable):
@@ -132,16 +132,16 @@ class Penalty(keras.Regularizer):
         return finite_float("strength", strength, minimum=0)
 
     @abstractmethod
-    def _value(self, w: Any, strength: Any) -> Any: ...
+    def _value(self, w: Tensor, strength: Tensor) -> Tensor: ...
 
     @abstractmethod
-    def _prox(self, w: Any, step_size: Any, strength: Any) -> Any: ...
+    def _prox(self, w: Tensor, step_size: Tensor, strength: Tensor) -> Tensor: ...
 
     @abstractmethod
-    def _subdiff_distance(self, w: Any, grad: Any, strength: Any) -> Any: ...
+    def _subdiff_distance(self, w: Tensor, grad: Tensor, strength: Tensor) -> Tensor: ...
 
     @abstractmethod
-    def _strength_max(self, grad: Any) -> Any: ...
+    def _strength_max(self, grad: Tensor) -> Tensor: ...
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())

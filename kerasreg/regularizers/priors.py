@@ -83,7 +83,7 @@ def _strength(scale: Any, power: int, n_samples: Any, noise_scale: Any) -> float
         noise_scale = float_between("noise_scale", noise_scale, 0)
         factor = 2 * noise_scale * noise_scale  # inf where `**` would raise an error
     try:
-        strength = factor / (math.prod([scale] * power) * n_samples)
+        strength: float = factor / (math.prod([scale] * power) * n_samples)
     except (ZeroDivisionError, OverflowError):
         strength = math.inf
     if not math.isfinite(strength):

@@ -10,6 +10,7 @@ from keras import ops
 
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.validation import check_threshold, finite_float, real_tensor
+from kerasreg.typing import Tensor
 
 # Arrays from this size on are summed in slices; below it the extra operations cost more.
 _SLICED_FROM = 2**16
@@ -18,7 +19,7 @@ _SLICES = 16
 _NEAR_ZERO = 1e-30
 
 
-def soft_threshold(w: Any, threshold: Any) -> Any:
+def soft_threshold(w: Tensor, threshold: Tensor) -> Tensor:
     """Shrinks towards zero: sign(w)·max(|w| − threshold, 0), the prox of threshold·‖·‖₁.
 
     Args:
@@ -46,19 +47,20 @@ def soft_threshold(w: Any, threshold: Any) -> Any:
     return ops.where(ops.abs(w) <= threshold, 0.0, w - ops.sign(w) * threshold)
 
 
-def with_slope(value: Callable[[Any], Any], slope: Callable[[Any], Any], w: Any) -> Any:
+def with_slope(
+    value: Callable[[Tensor], Tensor], slope: Callable[[Tensor], Tensor], w: Tensor
+) -> Tensor:
     """value(w), a scalar, whose automatic gradient is slope(w) instead of what was traced."""
 
-    @ops.custom_gradient
-    def total(weights: Any) -> Any:
-        def backward(*args: Any, upstream: Any = None) -> Any:
+    def total(weights: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
+        def backward(*args: Any, upstream: Tensor | None = None) -> Tensor:
             if upstream is None:  # PyTorch's backend passes it by name, the others do not
                 (upstream,) = args
             return upstream * slope(weights)
 
         return value(weights), backward
 
-    return total(w)
+    return ops.custom_gradient(total)(w)
 
 
 class SeparablePenalty(Penalty):
@@ -84,36 +86,36 @@ class SeparablePenalty(Penalty):
     is_elementwise = True
 
     @abstractmethod
-    def _elementwise(self, w: Any, strength: Any) -> Any: ...
+    def _elementwise(self, w: Tensor, strength: Tensor) -> Tensor: ...
 
     @abstractmethod
-    def _slope(self, w: Any, strength: Any) -> Any: ...
+    def _slope(self, w: Tensor, strength: Tensor) -> Tensor: ...
 
-    def _value(self, w: Any, strength: Any) -> Any:
+    def _value(self, w: Tensor, strength: Tensor) -> Tensor:
         return with_slope(
             lambda whole: _sum_in_slices(lambda part: self._elementwise(part, strength), whole),
             lambda whole: self._slope(whole, strength),
             w,
         )
 
-    def _subdiff_distance(self, w: Any, grad: Any, strength: Any) -> Any:
+    def _subdiff_distance(self, w: Tensor, grad: Tensor, strength: Tensor) -> Tensor:
         at_zero = ops.relu(ops.abs(grad) - self._slope_right_of_zero(strength, w.dtype))
         return ops.where(w == 0, at_zero, ops.abs(grad + self._slope(w, strength)))
 
-    def _strength_max(self, grad: Any) -> Any:
+    def _strength_max(self, grad: Tensor) -> Tensor:
         height = self._slope_right_of_zero(1.0, grad.dtype)
         steepest = ops.max(ops.abs(grad)) if 0 not in grad.shape else ops.sum(grad)
         has_kink = height > 0
         infinite = ops.where(steepest > 0, math.inf, steepest)
         return ops.where(has_kink, steepest / ops.where(has_kink, height, 1.0), infinite)
 
-    def _slope_right_of_zero(self, strength: Any, dtype: Any) -> Any:
+    def _slope_right_of_zero(self, strength: Tensor, dtype: Any) -> Tensor:
         near = ops.cast(_NEAR_ZERO, dtype)
         # Extrapolated to zero along a line: exactly 0 for a square, whose slope doubles.
         return 2 * self._slope(near, strength) - self._slope(2 * near, strength)
 
 
-def _sum_in_slices(function: Any, w: Any) -> Any:
+def _sum_in_slices(function: Any, w: Tensor) -> Tensor:
     """Sum of an elementwise function, arranged so that compilers fuse it with the reduction.
 
     XLA computes a reduction to a scalar on one CPU core and without vector instructions, but a
@@ -141,18 +143,18 @@ class AbsolutePlusSquare(SeparablePenalty):
     """
 
     @abstractmethod
-    def _coefficients(self, strength: Any) -> tuple[Any, Any]: ...
+    def _coefficients(self, strength: Tensor) -> tuple[Tensor, Tensor]: ...
 
-    def _elementwise(self, w: Any, strength: Any) -> Any:
+    def _elementwise(self, w: Tensor, strength: Tensor) -> Tensor:
         l1, l2 = self._coefficients(strength)
         modulus = ops.abs(w)
         return modulus * (l1 + l2 * modulus)
 
-    def _slope(self, w: Any, strength: Any) -> Any:
+    def _slope(self, w: Tensor, strength: Tensor) -> Tensor:
         l1, l2 = self._coefficients(strength)
         return l1 * ops.sign(w) + (2 * l2) * w
 
-    def _prox(self, w: Any, step_size: Any, strength: Any) -> Any:
+    def _prox(self, w: Tensor, step_size: Tensor, strength: Tensor) -> Tensor:
         l1, l2 = self._coefficients(strength)
         return soft_threshold(w, step_size * l1) / (1 + 2 * step_size * l2)
 
@@ -210,7 +212,7 @@ class ElasticNet(AbsolutePlusSquare):
         """
         return cls(2 * finite_float("alpha", alpha, minimum=0), l1_ratio)
 
-    def _coefficients(self, strength: Any) -> tuple[Any, Any]:
+    def _coefficients(self, strength: Tensor) -> tuple[Tensor, Tensor]:
         return strength * self.l1_ratio, strength * (1 - self.l1_ratio) / 2
 
     def get_config(self) -> dict[str, float]:

@@ -14,6 +14,7 @@ from kerasreg.regularizers.validation import invalid_argument
 from kerasreg.surgery.audit_subject import Finding, Subject, unchanged
 from kerasreg.surgery.audit_warnings import RULES
 from kerasreg.surgery.places import described
+from kerasreg.typing import Samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,8 +71,8 @@ class Audit:
 
 def audit(
     model: keras.Model,
-    x: Any = None,
-    y: Any = None,
+    x: Samples | None = None,
+    y: Samples | None = None,
     *,
     train_step: Callable[[Any, Any], Any] | None = None,
 ) -> Audit:

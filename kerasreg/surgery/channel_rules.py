@@ -294,7 +294,7 @@ _VARIABLES: dict[type, tuple[str, ...]] = {
     **dict.fromkeys(_SEPARABLE, ("depthwise_kernel", "pointwise_kernel", "bias")),
 }
 
-_RULES: dict[type, Callable[[Any, Any, Any], Any]] = {
+_RULES: dict[type, Callable[[Analysis, Any, list[Channels]], Channels | str]] = {
     layers.Dense: unit_rules.dense,
     **dict.fromkeys(_CONVOLUTIONS, unit_rules.convolution),
     **dict.fromkeys(_TRANSPOSES, unit_rules.transpose),

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras.src.models.functional import Functional
+from numpy.typing import NDArray
 
 from kerasreg.surgery import channel_rules
 from kerasreg.surgery.sites import Channels, Site
@@ -178,15 +179,17 @@ class Analysis:
                 if None not in reasons:
                     self.left_whole.setdefault(id(site.layer), sorted(filter(None, reasons))[0])
 
-    def needed(self, ids: np.ndarray) -> np.ndarray:
+    def needed(self, ids: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Mask of the channels whose values something that stays depends on."""
-        return self._needed[self._roots[ids]]
+        mask: NDArray[np.bool_] = self._needed[self._roots[ids]]
+        return mask
 
-    def inert(self, ids: np.ndarray) -> np.ndarray:
+    def inert(self, ids: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Mask of the channels that stay only because a layer needs one."""
-        return self._inert[self._roots[ids]]
+        mask: NDArray[np.bool_] = self._inert[self._roots[ids]]
+        return mask
 
-    def kept(self, ids: np.ndarray) -> np.ndarray:
+    def kept(self, ids: NDArray[np.intp]) -> NDArray[np.bool_]:
         return self.needed(ids) | self.inert(ids)
 
     def _root(self, i: int) -> int:

@@ -84,7 +84,7 @@ def seconds_per_batch(models: list[keras.Model], x: Any) -> list[float]:
         [_seconds(model, x, n) for model, n in zip(models, repeats, strict=True)]
         for _ in range(_ROUNDS)
     ]
-    return np.median(rounds, axis=0).tolist()
+    return [float(seconds) for seconds in np.median(rounds, axis=0)]
 
 
 def _seconds(model: keras.Model, x: Any, repeats: int) -> float:

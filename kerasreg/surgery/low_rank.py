@@ -86,7 +86,7 @@ def low_rank(model: keras.Model, tolerance: float) -> LowRank:
         )
     paths = layer_paths(model)
     factors: list[tuple[Any, dict[str, np.ndarray]]] = []
-    rows: dict[str, tuple] = {}
+    rows: dict[str, tuple[Any, ...]] = {}
 
     def replace(layer: Any) -> list[Any] | None:
         if type(layer) is not layers.Dense or len(layer.weights) != 1 + layer.use_bias:

@@ -15,13 +15,14 @@ from kerasreg.regularizers import scaled_regularizer
 from kerasreg.regularizers.validation import finite_float, invalid_argument, whole_number
 from kerasreg.surgery.places import places
 from kerasreg.surgery.regularize import forget_programs
+from kerasreg.typing import Samples, SamplesOrDataset
 from kerasreg.variables import values_of
 
 
 def refit_support(
     model: keras.Model,
-    x: Any,
-    y: Any = None,
+    x: SamplesOrDataset,
+    y: Samples | None = None,
     *,
     relaxation: float = 0.0,
     optimizer: str | keras.optimizers.Optimizer | None = None,
@@ -142,7 +143,9 @@ def fixed_support(model: keras.Model) -> Iterator[None]:
         forget_programs(model)
 
 
-def _zero_where(is_zero: np.ndarray, constraint: Callable[[Any], Any] | None) -> Callable:
+def _zero_where(
+    is_zero: np.ndarray, constraint: Callable[[Any], Any] | None
+) -> Callable[[Any], Any]:
     mask = ops.convert_to_tensor(is_zero)
 
     def constrained(w: Any) -> Any:

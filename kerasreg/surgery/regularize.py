@@ -16,6 +16,7 @@ from kerasreg.regularizers import as_penalty
 from kerasreg.regularizers.gate import without_gate
 from kerasreg.regularizers.validation import invalid_argument, some_of
 from kerasreg.surgery.places import Place, described, places
+from kerasreg.typing import Regularizer
 from kerasreg.variables import layer_paths
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _FOR_ALL_WEIGHTS = (keras.regularizers.L1, keras.regularizers.L2, keras.regulari
 COLUMNS = ("variable", "shape", "before", "after", "saved")
 
 
-def regularize(model: keras.Model, rules: Mapping[Any, Any]) -> pd.DataFrame:
+def regularize(model: keras.Model, rules: Mapping[Any, Regularizer | str | None]) -> pd.DataFrame:
     """Puts regularizers on the weights of a built model, and takes them off.
 
     Setting `layer.kernel_regularizer` on a layer that is built changes nothing: Keras has given

@@ -21,6 +21,7 @@ from kerasreg.surgery.costs import (
     seconds_per_batch,
 )
 from kerasreg.surgery.rebuilding import shrunk
+from kerasreg.typing import Samples
 from kerasreg.variables import layer_paths, named_variables, values_of
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Shrunk:
 
 def shrink(
     model: keras.Model,
-    x: Any = None,
+    x: Samples | None = None,
     *,
     batch_size: int = 256,
     timed: bool = True,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Channels(NamedTuple):
@@ -17,8 +18,8 @@ class Channels(NamedTuple):
     """
 
     axis: int | None
-    ids: np.ndarray
-    constant: np.ndarray
+    ids: NDArray[np.intp]
+    constant: NDArray[np.float64]
     shape: tuple[int | None, ...]
 
 
@@ -32,11 +33,11 @@ class Reading:
     """
 
     source: Channels
-    units: np.ndarray
-    uses: np.ndarray
+    units: NDArray[np.intp]
+    uses: NDArray[np.bool_]
     folding: np.ndarray | None
 
-    def absorbed(self) -> np.ndarray:
+    def absorbed(self) -> NDArray[np.bool_]:
         """Channels of the input that the bias can replace, whatever their weights are."""
         value = self.source.constant
         return np.isfinite(value) if self.folding is not None else value == 0
