@@ -11,10 +11,9 @@ import numpy as np
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from kerasreg.checks import folder_or_none
+from kerasreg.arguments import finite_float, folder_or_none, invalid_argument
 from kerasreg.loss_hook import LossHook
 from kerasreg.regularizers import Penalty, as_penalty
-from kerasreg.regularizers.validation import finite_float, invalid_argument
 from kerasreg.tables import TrainingRecord
 from kerasreg.variables import layer_paths, named_variables, values_of
 

@@ -1,68 +1,21 @@
-"""Checks of arguments that many functions share: samples, settings of `compile`, folders.
+"""Checks of samples and of settings of `compile`, which many functions share.
 
 What is wrong is said in one line before any work, and not by a traceback from within TensorFlow.
 """
 
 from __future__ import annotations
 
-import difflib
-import os
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from keras import tree
 
-from kerasreg.regularizers.validation import invalid_argument, some_of
+from kerasreg.arguments import invalid_argument, some_of, unknown_name
 
 # What `compile` understands besides the names in keras.metrics.
 _METRIC_WORDS = ("accuracy", "acc", "crossentropy", "ce")
-
-
-def unknown_name(
-    argument: str,
-    expected: str,
-    received: Any,
-    known: Iterable[str],
-    accepted: Callable[[str], bool] = lambda name: True,
-) -> ValueError:
-    """The error about a name that is none of the known ones, with the nearest that is accepted."""
-    error = invalid_argument(argument, expected, received)
-    return ValueError(f"{error}{did_you_mean(received, known, accepted)}")
-
-
-def did_you_mean(
-    name: Any, known: Iterable[str], accepted: Callable[[str], bool] = lambda name: True
-) -> str:
-    """A sentence with the known name that is nearest to a wrong one, or nothing."""
-    near = difflib.get_close_matches(name.lower(), list(known)) if isinstance(name, str) else []
-    return next((f". Did you mean {each!r}?" for each in near if accepted(each)), "")
-
-
-def seed_number(name: str, value: Any) -> int:
-    """Returns a seed that NumPy, scikit-learn and Keras take, as a plain int."""
-    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_int or not 0 <= value < 2**32:
-        raise invalid_argument(name, f"an int from 0 to {2**32 - 1}", value)
-    return int(value)
-
-
-def true_or_false(name: str, value: Any) -> bool:
-    """Returns `value` as a bool: a text such as "no" would count as true."""
-    if not isinstance(value, bool | np.bool_):
-        raise invalid_argument(name, "True or False", value)
-    return bool(value)
-
-
-def folder_or_none(name: str, value: Any) -> Path | None:
-    """A folder that need not exist, as a path."""
-    if value is None:
-        return None
-    if not isinstance(value, str | os.PathLike):
-        raise invalid_argument(name, "the path of a folder, or None", value)
-    return Path(value)
 
 
 def checked_model(model: Any) -> keras.Model:

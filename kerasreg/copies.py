@@ -1,6 +1,6 @@
-"""Copies of a model: initialised from a seed, with a strength built in, or on the way elsewhere.
+"""Copies of a model: initialised from a seed, or with a strength built in.
 
-All three rebuild the model from its config, as Keras does when it loads one, and leave the model
+Both rebuild the model from its config, as Keras does when it loads one, and leave the model
 itself, the global random state and Keras's automatic names as they were.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-import textwrap
 import types
 import warnings
 from collections.abc import Iterator
@@ -22,10 +21,9 @@ from keras.src.models.functional import Functional
 from keras.src.random import seed_generator
 from keras.src.saving.serialization_lib import SafeModeScope
 
-from kerasreg.checks import seed_number
+from kerasreg.arguments import finite_float, in_one_line, seed_number
 from kerasreg.regularizers import scaled_regularizer
 from kerasreg.regularizers.gate import without_gate
-from kerasreg.regularizers.validation import finite_float
 from kerasreg.variables import layer_paths, named_variables, values_of
 
 # What building a model reads or advances in Keras, besides Python's and NumPy's random numbers.
@@ -378,8 +376,3 @@ def _cannot_be_copied(model: keras.Model, reason: str) -> ValueError:
 def _check_built(model: keras.Model) -> None:
     if not model.built:
         named_variables(model)  # its error says how to build it
-
-
-def in_one_line(error: Exception) -> str:
-    text = str(error).rpartition("Exception encountered: ")[2] or type(error).__name__
-    return textwrap.shorten(text, 160, placeholder=" …").rstrip(".: ")

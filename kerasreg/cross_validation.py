@@ -9,12 +9,12 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kerasreg.checks import checked_model, unknown_name
+from kerasreg.arguments import invalid_argument, some_of, unknown_name, whole_number
+from kerasreg.checks import checked_model
 from kerasreg.folds import fold_indices
 from kerasreg.grid import train_grid
 from kerasreg.grid.record import GridRecord
 from kerasreg.path import check_before_search, strength_grid
-from kerasreg.regularizers.validation import invalid_argument, some_of, whole_number
 from kerasreg.typing import Folder, Folds, Loss, Metrics, Samples
 
 if TYPE_CHECKING:

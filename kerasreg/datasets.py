@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasreg.checks import seed_number, unknown_name
-from kerasreg.regularizers.validation import finite_float, whole_number
+from kerasreg.arguments import finite_float, seed_number, unknown_name, whole_number
 
 __all__ = [
     "ArticleRegression",

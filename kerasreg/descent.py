@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kerasreg.checks import check_losses, sample_array, true_or_false
-from kerasreg.regularizers.validation import finite_float, invalid_argument
+from kerasreg.arguments import finite_float, invalid_argument, true_or_false
+from kerasreg.checks import check_losses, sample_array
 from kerasreg.typing import Loss, Regularizer
 
 __all__ = [

@@ -13,9 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasreg.checks import seed_number
+from kerasreg.arguments import finite_float, seed_number, whole_number
 from kerasreg.datasets import Dataset, split_off
-from kerasreg.regularizers.validation import finite_float, whole_number
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasreg.arguments import invalid_argument
 from kerasreg.checks import checked_model
 from kerasreg.gradients import FunctionLoss, as_tensor, checked_data, resolved_loss
-from kerasreg.regularizers.validation import invalid_argument
 from kerasreg.typing import Loss, Samples
 from kerasreg.variables import named_variables, penalty_of, values_of
 

@@ -9,7 +9,8 @@ import numpy as np
 from keras import ops
 
 from kerasreg.metrics import LossDecomposition, PenaltyNames, batch_size_of
-from kerasreg.training_data import Arrays, each_array, tf
+from kerasreg.tensorflow_only import tf
+from kerasreg.training_data import Arrays, each_array
 from kerasreg.variables import named_variables
 
 

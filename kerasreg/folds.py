@@ -14,9 +14,8 @@ import numpy as np
 from keras import tree
 from numpy.typing import ArrayLike
 
-from kerasreg.checks import seed_number
+from kerasreg.arguments import invalid_argument, seed_number
 from kerasreg.gradients import checked_data, resolved_loss
-from kerasreg.regularizers.validation import invalid_argument
 from kerasreg.typing import Folds, Loss, Samples
 
 __all__ = ["fold_indices"]

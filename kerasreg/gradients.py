@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from kerasreg.arguments import invalid_argument, true_or_false, whole_number
 from kerasreg.checks import (
     as_floatx,
     check_inputs,
@@ -16,9 +17,7 @@ from kerasreg.checks import (
     checked_model,
     keras_loss,
     sample_arrays,
-    true_or_false,
 )
-from kerasreg.regularizers.validation import invalid_argument, whole_number
 from kerasreg.variables import named_variables, values_of
 
 

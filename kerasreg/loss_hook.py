@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from kerasreg.metrics import LossDecomposition, PenaltyNames, added_by, batch_size_of
-from kerasreg.optimizers import proximal_optimizer_of
+from kerasreg.proximal_optimizer import proximal_optimizer_of
 from kerasreg.regularizers import as_penalty
 from kerasreg.regularizers.gate import Gate
 from kerasreg.replicas import n_replicas

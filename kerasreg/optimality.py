@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from kerasreg.arguments import finite_float
 from kerasreg.duality import duality_gap
 from kerasreg.gradients import DataGradient
-from kerasreg.regularizers.validation import finite_float
 from kerasreg.typing import Loss, Samples
 from kerasreg.variables import named_variables, penalty_of, values_of
 

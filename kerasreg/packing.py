@@ -13,11 +13,11 @@ import numpy as np
 from keras.src.backend.common import global_state
 from keras.src.saving.serialization_lib import SafeModeScope
 
+from kerasreg.arguments import in_one_line
 from kerasreg.copies import (
     Held,
     global_state_kept,
     held_regularizers,
-    in_one_line,
     put_regularizers,
     put_trainable,
     rebuilt,

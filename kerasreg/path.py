@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kerasreg.checks import folder_or_none, true_or_false
+from kerasreg.arguments import float_between, folder_or_none, true_or_false, whole_number
 from kerasreg.grid import train_grid
 from kerasreg.grid.record import GridRecord
-from kerasreg.regularizers.validation import float_between, whole_number
 from kerasreg.strength_range import largest_strength
 from kerasreg.training_data import validation_arrays_or_dataset
 from kerasreg.typing import Folder, Loss, Metrics, Samples, SamplesOrDataset

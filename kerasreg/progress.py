@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kerasreg.regularizers.validation import invalid_argument
+from kerasreg.arguments import invalid_argument
 
 
 class _Quiet:

@@ -10,12 +10,11 @@ import keras
 import numpy as np
 from keras.src.trainers.compile_utils import CompileLoss
 
+from kerasreg.arguments import checked_seeds, invalid_argument, some_of, whole_number
 from kerasreg.checks import check_losses, keras_optimizer
 from kerasreg.copies import copy_with, fresh_values
 from kerasreg.grid import train_grid
-from kerasreg.grid.call import checked_seeds
 from kerasreg.optimality import has_one_layer, strength_max
-from kerasreg.regularizers.validation import invalid_argument, some_of, whole_number
 from kerasreg.training import check_loop_settings
 from kerasreg.typing import Loss, Samples, SamplesOrDataset
 from kerasreg.variables import build_on
@@ -108,7 +107,7 @@ def largest_strength(
             "there is no path: with all of them at zero the gradient of the data loss is zero. Are "
             "the inputs or the targets constant, or the regularizer's own strength 0?"
         )
-    from kerasreg.training_data import tf
+    from kerasreg.tensorflow_only import tf
 
     if isinstance(x, tf.data.Dataset):
         first = next(iter(x))

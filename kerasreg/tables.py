@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from kerasreg import summaries
-from kerasreg.checks import folder_or_none
+from kerasreg.arguments import folder_or_none
 from kerasreg.event_files import EventFiles, run_folder
 from kerasreg.variables import values_of
 

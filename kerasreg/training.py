@@ -7,17 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasreg.checks import (
-    check_losses,
-    checked_metrics,
-    checked_model,
-    folder_or_none,
-    keras_optimizer,
-    true_or_false,
-)
+from kerasreg.arguments import folder_or_none, invalid_argument, true_or_false, whole_number
+from kerasreg.checks import check_losses, checked_metrics, checked_model, keras_optimizer
 from kerasreg.epoch import EpochPrograms
 from kerasreg.progress import check_verbose, progress_bar
-from kerasreg.regularizers.validation import invalid_argument, whole_number
 from kerasreg.tables import TrainingRecord
 from kerasreg.training_data import (
     Arrays,

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import tree
 
+from kerasreg.arguments import finite_float, invalid_argument, some_of
 from kerasreg.checks import (
     as_floatx,
     check_inputs,
@@ -14,25 +15,7 @@ from kerasreg.checks import (
     check_targets,
     sample_arrays,
 )
-from kerasreg.regularizers.validation import finite_float, invalid_argument, some_of
-
-if keras.backend.backend() != "tensorflow":
-    raise ImportError(
-        "kerasreg.training needs the TensorFlow backend, for its loop is written with "
-        f"tf.GradientTape. Received: the backend '{keras.backend.backend()}'. Set "
-        "KERAS_BACKEND=tensorflow, or use model.fit with kerasreg.callbacks.RegularizationMonitor"
-    )
-import tensorflow as tf
-
-# With `tf`: whoever takes it from here learns of a wrong backend before TensorFlow is looked for.
-__all__ = [
-    "Arrays",
-    "checked_arrays",
-    "each_array",
-    "tf",
-    "training_arrays_or_dataset",
-    "validation_arrays_or_dataset",
-]
+from kerasreg.tensorflow_only import tf
 
 
 class Arrays(NamedTuple):

@@ -1,6 +1,6 @@
 """What an installed wheel does beside JAX alone: README's first program, and no TensorFlow.
 
-`make wheel` runs it in an environment that has kerasreg, its dependencies and JAX, and nothing else.
+`make wheel` runs it in an environment that has kerasreg, its dependencies and JAX alone.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ def main() -> None:
     with contextlib.redirect_stdout(printed):
         exec(compile(first, "README, program 1", "exec"), {})
     assert printed.getvalue().startswith("[0 1 2]\n"), printed.getvalue()
+    refused = ""
     try:
         _ = kerasreg.training
     except ImportError as error:
-        assert "TensorFlow backend" in str(error), error
-    else:
-        raise AssertionError("kerasreg.training was imported without TensorFlow")
+        refused = str(error)
+    assert "TensorFlow backend" in refused, refused
     print(f"kerasreg {kerasreg.__version__} serves a project on JAX:", printed.getvalue().strip())
 
 

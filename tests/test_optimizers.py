@@ -16,15 +16,16 @@ import sklearn.linear_model
 from keras import layers, ops, regularizers
 
 import kerasreg
+from kerasreg import proximal_optimizer
 from kerasreg.callbacks import RegularizationMonitor
 from kerasreg.optimizers import (
     ProximalAdagrad,
     ProximalAdam,
     ProximalAdamW,
-    ProximalOptimizer,
     ProximalRMSprop,
     ProximalSGD,
 )
+from kerasreg.proximal_optimizer import ProximalOptimizer
 from kerasreg.regularizers import ElasticNet
 from kerasreg.variables import values_of
 from tests import proximal_reference as reference
@@ -1032,12 +1033,12 @@ def test_regularizer_that_was_changed_later_is_refused(before, after):
 def test_update_compiled_by_itself_has_the_same_numbers(name, monkeypatch):
     programs = []
 
-    def counted(update, compile_update=kerasreg.optimizers._compiled):
+    def counted(update, compile_update=proximal_optimizer._compiled):
         programs.append(update)
         return compile_update(update)
 
-    monkeypatch.setattr(kerasreg.optimizers, "_compiled", counted)
-    monkeypatch.setattr(kerasreg.optimizers, "_COMPILED_FROM", 1)
+    monkeypatch.setattr(proximal_optimizer, "_compiled", counted)
+    monkeypatch.setattr(proximal_optimizer, "_COMPILED_FROM", 1)
     model, optimizer = linear(PENALTIES["L1L2"][0]), OPTIMIZERS[name][0]()
     optimizer.build(model.trainable_variables)
     weights = custom_loop(model, optimizer, 12)

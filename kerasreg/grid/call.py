@@ -11,14 +11,16 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kerasreg.checks import (
-    check_losses,
-    checked_metrics,
+from kerasreg.arguments import (
+    checked_seeds,
+    finite_float,
     folder_or_none,
-    keras_optimizer,
-    seed_number,
+    invalid_argument,
+    some_of,
     true_or_false,
+    whole_number,
 )
+from kerasreg.checks import check_losses, checked_metrics, keras_optimizer
 from kerasreg.folds import fold_indices
 from kerasreg.grid.elementwise import check_elementwise
 from kerasreg.grid.logs import write_logs
@@ -27,12 +29,11 @@ from kerasreg.grid.run import run_chunks
 from kerasreg.grid.task import GridTask, planned_chunks, sensible_chunk_size
 from kerasreg.grid.training import Member
 from kerasreg.progress import check_verbose
-from kerasreg.regularizers.validation import finite_float, invalid_argument, some_of, whole_number
+from kerasreg.tensorflow_only import tf
 from kerasreg.training import check_loop_settings, shortened
 from kerasreg.training_data import (
     Arrays,
     checked_arrays,
-    tf,
     training_arrays_or_dataset,
     validation_arrays_or_dataset,
 )
@@ -276,15 +277,6 @@ def checked_strengths(strengths: Any) -> list[float]:
             "strengths", f"each strength once, not {some_of(twice)} again", found
         )
     return sorted(found)
-
-
-def checked_seeds(seeds: Any) -> list[int]:
-    if isinstance(seeds, int | np.integer) or not isinstance(seeds, Iterable):
-        raise invalid_argument("seeds", "a sequence of ints >= 0, such as (0,)", seeds)
-    found = [seed_number("seeds", seed) for seed in seeds]
-    if not found or len(set(found)) < len(found):
-        raise invalid_argument("seeds", "at least one seed, and each once", seeds)
-    return found
 
 
 def _check_choices(initial_weights: Any, shuffle_seed: Any, chunk_size: Any, verbose: Any) -> None:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from kerasreg.training_data import tf
+from kerasreg.tensorflow_only import tf
 
 # Patches take kernel height × width times the memory of the images. Beyond this it is slower to
 # write them down than to convolve member by member.

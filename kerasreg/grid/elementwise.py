@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import optimizers
 
-from kerasreg.optimizers import ProximalOptimizer
+import kerasreg.optimizers
 
 # They look at each weight alone (norms for clipping are taken member by member). Any other class
 # is tried.
@@ -60,8 +60,8 @@ def slots_per_weight(optimizer: keras.optimizers.Optimizer) -> int:
 def _is_known(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether its step is one of Keras's listed here, with or without our prox."""
     of_class = type(optimizer)
-    return of_class in _ELEMENTWISE or (
-        issubclass(of_class, ProximalOptimizer) and of_class.__module__ == "kerasreg.optimizers"
+    return of_class in _ELEMENTWISE or getattr(kerasreg.optimizers, of_class.__name__, None) is (
+        of_class
     )
 
 

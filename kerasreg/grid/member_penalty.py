@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from kerasreg.regularizers import Penalty, as_penalty
-from kerasreg.training_data import tf
+from kerasreg.tensorflow_only import tf
 
 
 def penalty_at_strength(regularizer: Any, strength: Any) -> Callable[[Any], Any]:

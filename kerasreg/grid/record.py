@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from kerasreg.arguments import finite_float, some_of
 from kerasreg.copies import copy_with
 from kerasreg.grid.task import GridTask
 from kerasreg.grid.training import WEIGHT_MEASURES, Chunk
-from kerasreg.regularizers.validation import finite_float, some_of
 from kerasreg.variables import named_variables
 
 if TYPE_CHECKING:

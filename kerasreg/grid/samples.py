@@ -10,7 +10,8 @@ import numpy as np
 
 from kerasreg.gradients import resolved_loss
 from kerasreg.grid.stacking import Batch
-from kerasreg.training_data import Arrays, each_array, tf
+from kerasreg.tensorflow_only import tf
+from kerasreg.training_data import Arrays, each_array
 
 # What computes each sample by itself, so that samples which only fill a batch change nothing. For
 # a model with anything else the short batch stays as it is, in a program of its own.

@@ -20,8 +20,8 @@ from keras.src.trainers.compile_utils import CompileLoss, CompileMetrics
 from kerasreg.grid.member_penalty import MemberPenalty, penalty_at_strength
 from kerasreg.grid.vectorization import map_members
 from kerasreg.metrics import PenaltyNames
-from kerasreg.optimizers import ProximalOptimizer
-from kerasreg.training_data import tf
+from kerasreg.proximal_optimizer import ProximalOptimizer
+from kerasreg.tensorflow_only import tf
 from kerasreg.variables import named_variables, penalty_of, values_of
 
 

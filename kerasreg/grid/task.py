@@ -19,8 +19,9 @@ from kerasreg.grid.samples import ArraySamples, DatasetSamples, samples_are_inde
 from kerasreg.grid.stacking import StackedModel
 from kerasreg.grid.training import WEIGHT_MEASURES, Chunk, Member, MemberTrainer, stacked_values
 from kerasreg.packing import packed, packed_object, unpacked, unpacked_object
+from kerasreg.tensorflow_only import tf
 from kerasreg.training import trained_parts
-from kerasreg.training_data import Arrays, each_array, tf
+from kerasreg.training_data import Arrays, each_array
 from kerasreg.variables import named_variables, values_of
 
 # Weights, gradients and the optimizer's slots of the members that are trained at once stay in the

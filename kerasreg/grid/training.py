@@ -16,7 +16,8 @@ from kerasreg.grid.samples import ArraySamples, DatasetSamples, Segment, batch_a
 from kerasreg.grid.stacking import StackedModel, Sums
 from kerasreg.metrics import by_quantity
 from kerasreg.tables import WEIGHT_COLUMNS
-from kerasreg.training_data import Arrays, tf
+from kerasreg.tensorflow_only import tf
+from kerasreg.training_data import Arrays
 from kerasreg.variables import values_of
 
 # The columns of a table of weights that are computed, after `n_weights`.

@@ -10,7 +10,7 @@ from typing import Any
 from tensorflow.python.ops.parallel_for import pfor as converters
 
 from kerasreg.grid import convolutions
-from kerasreg.training_data import tf
+from kerasreg.tensorflow_only import tf
 
 # Random numbers of Keras's layers. Each member draws its own from its own state, one member after
 # another, which gives the numbers that it would draw alone.

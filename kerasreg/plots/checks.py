@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasreg.regularizers.validation import some_of
+from kerasreg.arguments import some_of
 
 if TYPE_CHECKING:
     import pandas as pd

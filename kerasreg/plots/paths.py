@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasreg.checks import unknown_name
+from kerasreg.arguments import float_between, invalid_argument, unknown_name
 from kerasreg.plots.checks import check_columns, check_splits, check_strengths
 from kerasreg.plots.style import LINE_COLORS, PENALTY_COLORS, axes_or_new
-from kerasreg.regularizers.validation import float_between, invalid_argument
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerasreg.checks import unknown_name
+from kerasreg.arguments import unknown_name
 from kerasreg.plots.checks import check_columns, check_splits
 from kerasreg.plots.style import PENALTY_COLORS, axes_or_new
 

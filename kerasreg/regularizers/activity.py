@@ -5,9 +5,9 @@ import math
 import keras
 from keras import ops
 
+from kerasreg.arguments import finite_float, float_between
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import with_slope
-from kerasreg.regularizers.validation import finite_float, float_between
 from kerasreg.typing import Tensor
 
 # As many as the numbers have bits: the root is found to the last one.

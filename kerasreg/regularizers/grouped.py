@@ -6,14 +6,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasreg.arguments import finite_float, invalid_argument
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import soft_threshold, with_slope
-from kerasreg.regularizers.validation import (
-    check_threshold,
-    finite_float,
-    invalid_argument,
-    real_tensor,
-)
+from kerasreg.regularizers.validation import check_threshold, real_tensor
 from kerasreg.typing import Tensor
 
 # Newton steps for the norm of a group in a diagonal metric, at most. In 1,900,000 random groups of

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasreg.arguments import finite_float
 from kerasreg.regularizers.gate import Gate
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import AbsolutePlusSquare
-from kerasreg.regularizers.validation import finite_float
 from kerasreg.typing import Regularizer, Tensor
 
 

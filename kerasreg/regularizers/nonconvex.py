@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from kerasreg.arguments import finite_float, float_between
 from kerasreg.regularizers.separable import SeparablePenalty
-from kerasreg.regularizers.validation import finite_float, float_between
 from kerasreg.typing import Tensor
 
 

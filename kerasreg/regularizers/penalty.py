@@ -5,12 +5,8 @@ from abc import abstractmethod
 import keras
 from keras import ops
 
-from kerasreg.regularizers.validation import (
-    finite_float,
-    floating_tensor,
-    scalar_like,
-    step_size_like,
-)
+from kerasreg.arguments import finite_float
+from kerasreg.regularizers.validation import floating_tensor, scalar_like, step_size_like
 from kerasreg.typing import Tensor
 
 

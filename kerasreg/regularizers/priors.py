@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
+from kerasreg.arguments import float_between, whole_number
 from kerasreg.regularizers.separable import ElasticNet
-from kerasreg.regularizers.validation import float_between, whole_number
 
 
 def laplace_prior(scale: float, n_samples: int, noise_scale: float | None = None) -> ElasticNet:

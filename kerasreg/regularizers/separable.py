@@ -8,8 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasreg.arguments import finite_float
 from kerasreg.regularizers.penalty import Penalty
-from kerasreg.regularizers.validation import check_threshold, finite_float, real_tensor
+from kerasreg.regularizers.validation import check_threshold, real_tensor
 from kerasreg.typing import Tensor
 
 # Arrays from this size on are summed in slices; below it the extra operations cost more.

@@ -1,81 +1,12 @@
-"""Checks of the arguments that penalties share. Every error is one line that says what to pass."""
+"""Checks of the arrays that penalties are given, which become tensors."""
 
-import math
-from numbers import Real
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-
-def invalid_argument(name: str, expected: str, received: Any) -> ValueError:
-    """The one form that errors about an argument take."""
-    return ValueError(
-        f"Invalid value for argument `{name}`: expected {expected}. "
-        f"Received: {name}={in_short(received)}"
-    )
-
-
-def in_short(value: Any) -> str:
-    """The representation of a value for an error message, which stays one line of some length."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes no int of more than 4300 digits
-        return f"{type(value).__name__} of {value.bit_length()} bits"
-    if "\n" in text:
-        text = " ".join(text.split())
-    if len(text) <= 400:
-        return text
-    shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
-    return f"{text[:200]}… ({type(value).__name__}{shape})"
-
-
-def some_of(values: Any) -> str:
-    """A list for an error message, which stays one line."""
-    values = list(values)
-    return str(values) if len(values) <= 6 else f"{values[:5]} and {len(values) - 5} more"
-
-
-def whole_number(name: str, value: Any, *, minimum: int) -> int:
-    """Returns `value` as a plain int after checking that it is one and not too small."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
-        raise invalid_argument(name, f"an int >= {minimum}", value)
-    return int(value)
-
-
-def finite_float(name: str, value: Any, *, minimum: float, maximum: float = math.inf) -> float:
-    """Returns `value` as a plain float after checking that it is finite and in range."""
-    if math.isinf(maximum):
-        expected = f"a finite float >= {minimum:g}"
-    else:
-        expected = f"a finite float between {minimum:g} and {maximum:g}"
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise invalid_argument(name, expected, value)
-    try:
-        number = float(value)
-    except OverflowError:  # an int beyond the largest float
-        number = math.inf
-    if not (math.isfinite(number) and minimum <= number <= maximum):
-        raise invalid_argument(name, expected, value)
-    return number
-
-
-def float_between(name: str, value: Any, low: float, high: float = float("inf")) -> float:
-    """Returns `value` as a plain float after checking that it is finite and low < value < high."""
-    if high == float("inf"):
-        expected = f"a finite float > {low:g}"
-    else:
-        expected = f"a finite float > {low:g} and < {high:g}"
-    try:
-        number = finite_float(name, value, minimum=low, maximum=high)
-    except ValueError:
-        raise invalid_argument(name, expected, value) from None
-    if number in (low, high):
-        raise invalid_argument(name, expected, value)
-    return number
+from kerasreg.arguments import invalid_argument
 
 
 def floating_tensor(name: str, value: Any) -> Any:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from kerasreg.arguments import invalid_argument
 from kerasreg.checks import checked_model
-from kerasreg.regularizers.validation import invalid_argument
 from kerasreg.surgery.audit_subject import Finding, Subject, unchanged
 from kerasreg.surgery.audit_warnings import RULES
 from kerasreg.surgery.places import described

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasreg.optimizers import ProximalOptimizer
+from kerasreg.proximal_optimizer import ProximalOptimizer
 from kerasreg.regularizers import as_penalty
 from kerasreg.surgery.audit_lines import COMPILED_ANEW, compile_line, constructed, proximal_twin
 from kerasreg.surgery.audit_subject import Finding, Subject

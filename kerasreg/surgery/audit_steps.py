@@ -11,7 +11,7 @@ import numpy as np
 from keras import tree
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
-from kerasreg.copies import in_one_line
+from kerasreg.arguments import in_one_line
 from kerasreg.gradients import as_tensor
 from kerasreg.surgery.audit_subject import Weight, gate_before, unchanged
 

@@ -13,10 +13,11 @@ import numpy as np
 from keras import ops, tree
 
 import kerasreg.regularizers
+from kerasreg.arguments import in_one_line
 from kerasreg.checks import check_inputs, check_targets, sample_arrays
-from kerasreg.copies import global_state_kept, in_one_line
+from kerasreg.copies import global_state_kept
 from kerasreg.gradients import DataGradient, FunctionLoss, as_tensor, checked_data, resolved_loss
-from kerasreg.optimizers import ProximalOptimizer
+from kerasreg.proximal_optimizer import ProximalOptimizer
 from kerasreg.regularizers import KerasPenalty, Penalty, as_penalty
 from kerasreg.regularizers.gate import Gate, without_gate
 from kerasreg.surgery.audit_lines import compile_settings, source_of_layer

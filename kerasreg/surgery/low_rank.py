@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from kerasreg.arguments import float_between
 from kerasreg.checks import checked_model
-from kerasreg.regularizers.validation import float_between
 from kerasreg.surgery.channels import graph_of
 from kerasreg.surgery.rebuilding import Rebuilding, copy_of
 from kerasreg.variables import layer_paths, named_variables, values_of

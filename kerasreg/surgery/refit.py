@@ -8,11 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasreg.arguments import finite_float, invalid_argument, whole_number
 from kerasreg.checks import check_inputs, checked_model, keras_optimizer
 from kerasreg.copies import held_regularizers, put_regularizers
 from kerasreg.gradients import checked_data
 from kerasreg.regularizers import scaled_regularizer
-from kerasreg.regularizers.validation import finite_float, invalid_argument, whole_number
 from kerasreg.surgery.places import places
 from kerasreg.surgery.regularize import forget_programs
 from kerasreg.typing import Samples, SamplesOrDataset

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from kerasreg.checks import checked_model, did_you_mean
-from kerasreg.copies import in_one_line, rebuilt
-from kerasreg.optimizers import ProximalOptimizer, proximal_optimizer_of
+from kerasreg.arguments import did_you_mean, in_one_line, invalid_argument, some_of
+from kerasreg.checks import checked_model
+from kerasreg.copies import rebuilt
+from kerasreg.proximal_optimizer import ProximalOptimizer, proximal_optimizer_of
 from kerasreg.regularizers import as_penalty
 from kerasreg.regularizers.gate import without_gate
-from kerasreg.regularizers.validation import invalid_argument, some_of
 from kerasreg.surgery.places import Place, described, places
 from kerasreg.typing import Regularizer
 from kerasreg.variables import layer_paths

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kerasreg.checks import check_inputs, checked_model, sample_arrays, true_or_false
-from kerasreg.regularizers.validation import finite_float, invalid_argument, whole_number
+from kerasreg.arguments import finite_float, invalid_argument, true_or_false, whole_number
+from kerasreg.checks import check_inputs, checked_model, sample_arrays
 from kerasreg.surgery.channels import Analysis, graph_of
 from kerasreg.surgery.costs import (
     file_size,
