@@ -18,9 +18,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from experiments import discovery, execution, report, runner, storage
-from experiments.ledger import Claim
+from experiments import runner
 from experiments.outcome import Finding, Outcome, Spread
+from experiments.runner import discovery, execution, report, storage
+from experiments.runner.ledger import Claim
 
 pytestmark = pytest.mark.backend_free
 
@@ -731,7 +732,7 @@ KILL_EVERYWHERE = """
 import os, re, shutil, signal, sys
 from pathlib import Path
 import pandas
-from experiments import report, runner, storage
+from experiments import runner
 
 def fork(function):
     child = os.fork()

@@ -10,12 +10,13 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the benchmarks need TensorFlow", allow_module_level=True)
 
-from experiments import report, runner, speed_page, storage
-from experiments.discovery import UnknownExperiment, choose, discover, groups
-from experiments.speed_growth_fit import Knee, knee
-from experiments.speed_import_processes import HEAVY, imported
-from experiments.speed_lasso_data import alphas_of, design, gaps
-from experiments.speed_lasso_paths import epochs_to
+from experiments import runner
+from experiments.runner import report, speed_page, storage
+from experiments.runner.discovery import UnknownExperiment, choose, discover, groups
+from experiments.speed_growth.fit import Knee, knee
+from experiments.speed_import.processes import HEAVY, imported
+from experiments.speed_lasso.data import alphas_of, design, gaps
+from experiments.speed_lasso.paths import epochs_to
 from experiments.timing import bar, pair
 from kerasreg.optimality import duality_gap
 

@@ -31,8 +31,7 @@ def alone(name, penalty, decay, rate):
 @pytest.mark.parametrize("penalty", ["l2", "weight decay"])
 @pytest.mark.parametrize("name", ["SGD", "SGD, momentum", "Adam"])
 def test_members_are_trained_as_if_alone(name, penalty):
-    from experiments import weight_decay_members as members
-    from experiments.weight_decay import Settings
+    from experiments.weight_decay import Settings, members
 
     settings, rate = Settings(seeds=(3, 5), decays=(0.0, 0.3)), 0.01
     data = [datasets.digits(seed=seed) for seed in settings.seeds]
