@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from experiments.exact_zeros.layers import layer_of, masked
 from kerasreg import optimizers, training, variables
 
 # What a road puts into the loss, and the optimizer.
@@ -37,32 +38,6 @@ class Problem:
     copies: int = 1  # of the data in an epoch, so that it has more than one step of all samples
 
 
-class FactoredDense(keras.layers.Layer):
-    """A Dense layer with kernel u ⊙ v; the least l2·(u² + v²) over u·v = w is 2·l2·|w|."""
-
-    def __init__(self, units: int, activation: Any = None, l2: float = 0.0, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.units, self.activation, self.l2 = units, activation, l2
-
-    def build(self, input_shape: Any) -> None:
-        shape, penalty = (input_shape[-1], self.units), keras.regularizers.L2(self.l2)
-        self.u = self.add_weight(shape, name="u", regularizer=penalty)
-        self.v = self.add_weight(shape, "ones", name="v", regularizer=penalty)
-        self.bias = self.add_weight((self.units,), "zeros", name="bias")
-
-    @property
-    def kernel(self) -> Any:
-        return self.u * self.v
-
-    def call(self, inputs: Any) -> Any:
-        outputs = ops.matmul(inputs, self.kernel) + self.bias
-        return keras.activations.get(self.activation)(outputs)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"units": self.units, "activation": self.activation, "l2": self.l2}
-        return super().get_config() | own
-
-
 class Road:
     """A model and an optimizer, trained from new weights for each seed by the same program."""
 
@@ -73,7 +48,7 @@ class Road:
         self.model = keras.Sequential([keras.Input(x.shape[1:])])
         for number, units in enumerate(problem.units, start=1):
             activation = "relu" if number < len(problem.units) else "linear"
-            self.model.add(_layer(units, activation, penalty, problem.strength))
+            self.model.add(layer_of(units, activation, penalty, problem.strength))
         kind = optimizer.__name__.removeprefix("Proximal")
         settings = {"learning_rate": problem.rates[kind]}
         if kind == "Ftrl":  # its penalty stands once beside the sum of all steps
@@ -84,7 +59,7 @@ class Road:
         # By how much a penalty moves a weight in a step, about: rate·λ, or Adam's rate.
         self.step = problem.rates[kind] * (problem.strength if kind == "SGD" else 1)
         self._untouched = [variables.values_of(v).copy() for v in self.optimizer.variables]
-        self._masks = [_masked(layer.kernel) for layer in self.model.layers if name == PRUNING]
+        self._masks = [masked(layer.kernel) for layer in self.model.layers if name == PRUNING]
 
     def train(self, x: Any, y: Any, seed: int, n_kept: int, log_dir: str | None) -> None:
         """Trains from the start. Pruning keeps the `n_kept` largest weights in the last third."""
@@ -137,22 +112,7 @@ class Road:
         return np.array(path)
 
 
-def _layer(units: int, activation: str, penalty: str, strength: float) -> Any:
-    if penalty == "factored":
-        return FactoredDense(units, activation, l2=strength / 2)
-    regularizer = {"l1": keras.regularizers.L1, "l2": keras.regularizers.L2}.get(penalty)
-    chosen = regularizer(strength) if regularizer else None
-    return keras.layers.Dense(units, activation, kernel_regularizer=chosen)
-
-
 def _loss(name: str) -> Any:
     if name == "mean_squared_error":
         return keras.losses.MeanSquaredError()
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-
-def _masked(kernel: Any) -> Any:
-    """A mask that the kernel is multiplied by after every step."""
-    mask = keras.Variable(np.ones(kernel.shape), trainable=False)
-    kernel.constraint = lambda w: w * mask
-    return mask

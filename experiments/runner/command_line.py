@@ -48,12 +48,7 @@ def main(argv: Sequence[str] | None = None, package: str = "experiments") -> int
         print(error, file=sys.stderr)
         return 2
     if options.list:
-        lines = {experiment.name: experiment.question for experiment in chosen}
-        for group, names in groups(chosen).items():
-            lines[group] = f"All of {', '.join(names)}"
-        width = max(map(len, lines), default=0)
-        for name, text in lines.items():
-            print(f"{name:{width}}  {text}")
+        _list(chosen)
         return 0
     if options.data:
         fixed = [experiment.name for experiment in chosen if not experiment.has_data]
@@ -146,6 +141,15 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected an integer >= 1. Received: {text}")
     return int(text)
+
+
+def _list(chosen: Sequence[Experiment]) -> None:
+    lines = {experiment.name: experiment.question for experiment in chosen}
+    for group, names in groups(chosen).items():
+        lines[group] = f"All of {', '.join(names)}"
+    width = max(map(len, lines), default=0)
+    for name, text in lines.items():
+        print(f"{name:{width}}  {text}")
 
 
 def _verify(

@@ -7,10 +7,10 @@ import re
 
 def cell(text: str) -> str:
     """The text as a cell of a table, where a bar ends the cell even in code."""
-    return re.sub(r"(?<!\\)\|", r"\\|", line(text))
+    return re.sub(r"(?<!\\)\|", r"\\|", in_one_line(text))
 
 
-def line(text: str) -> str:
+def in_one_line(text: str) -> str:
     """The text as one line of Markdown."""
     return escaped_text(" ".join(text.split()))
 

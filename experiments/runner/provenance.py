@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,12 @@ def device() -> dict[str, Any]:
         details = tensorflow.config.experimental.get_device_details
         found["gpus"] = [details(gpu).get("device_name", gpu.name) for gpu in gpus]
     return found
+
+
+def device_in_words(device: Mapping[str, Any]) -> str:
+    """What `device` found, or a file says that it did."""
+    gpus = map(str, device.get("gpus", ()))
+    return ", ".join([device["cpu"], f"{device['cores']} cores", *gpus])
 
 
 def _cpu() -> str:

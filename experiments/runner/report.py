@@ -18,7 +18,8 @@ from urllib.parse import quote
 from experiments.outcome import VERDICTS
 from experiments.runner import ledger, speed_page, storage
 from experiments.runner.ledger import Claim
-from experiments.runner.markdown import cell, escaped_text, line
+from experiments.runner.markdown import cell, escaped_text, in_one_line
+from experiments.runner.provenance import device_in_words
 from experiments.runner.results import Result, results_in
 
 INDEX = "README.md"
@@ -85,7 +86,8 @@ def _head(
     )
     yield ""
     for _, found, _ in results:
-        yield f"- [{line(found['title'])}](#{found['experiment']}): {line(found['question'])}"
+        title, question = (in_one_line(found[name]) for name in ("title", "question"))
+        yield f"- [{title}](#{found['experiment']}): {question}"
     yield ""
 
 
@@ -126,16 +128,16 @@ def _section(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> Iterat
     name = found["experiment"]
     yield f'<a id="{name}"></a>'
     yield ""
-    yield f"## {line(found['title'])}"
+    yield f"## {in_one_line(found['title'])}"
     yield ""
-    yield f"**{line(found['question'])}**"
+    yield f"**{in_one_line(found['question'])}**"
     yield ""
     if found["description"]:
         yield escaped_text(found["description"])
         yield ""
     for figure in _files(folder, "*.png"):
         label = f"{found['title']}: {storage.printable(figure.stem.replace('_', ' '))}"
-        yield f"![{line(label)}]({_link(figure)})"
+        yield f"![{in_one_line(label)}]({_link(figure)})"
         yield ""
     for finding in found["findings"]:
         yield from _finding(finding)
@@ -146,7 +148,7 @@ def _section(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> Iterat
     yield "```"
     yield ""
     tables = [
-        f"[{line(storage.printable(table.name))}]({_link(table)}) ({_rows(table):,} rows)"
+        f"[{in_one_line(storage.printable(table.name))}]({_link(table)}) ({_rows(table):,} rows)"
         for table in _files(folder, "*.csv")
     ]
     yield f"Tables: {', '.join(tables)}. Numbers: [findings]({name}/{storage.FINDINGS})."
@@ -185,14 +187,12 @@ def _made_with(run: dict[str, Any]) -> str:
         listed = f"{seeds[0]} to {seeds[-1]}"
     else:
         listed = ", ".join(str(seed) for seed in seeds)
-    device = run["device"]
-    gpus = map(str, device.get("gpus", ()))
-    where = ", ".join([device["cpu"], f"{device['cores']} cores", *gpus])
+    where = device_in_words(run["device"])
     repeated = f" with the seeds {listed}" if seeds else ""
     versions = run["versions"]
     backend = run["backend"]
     library = f"Keras {versions['keras']} on {backend} {versions.get(backend, '')}".rstrip()
-    return f"Took {took}{repeated}, {line(library)} ({line(where)})."
+    return f"Took {took}{repeated}, {in_one_line(library)} ({in_one_line(where)})."
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from experiments.runner.speed_page_rows import HEAD, MET, cell, number, row, seconds
+from experiments.number_format import plain
+from experiments.runner.markdown import cell
+from experiments.runner.provenance import device_in_words
+from experiments.runner.speed_page_rows import HEAD, MET, row, seconds
 from experiments.runner.speed_page_tables import GROUP, WORDS, place, tables_of
 
 if TYPE_CHECKING:
@@ -84,7 +87,7 @@ def _growth(growth: dict[str, pd.DataFrame]) -> Iterator[str]:
         for line in table.itertuples():
             yield (
                 f"| {cell(line.timed)} | {cell(line.grows)} | {line.slope_below:.2f} | "
-                f"{cell(line.limit_below)} | {number(line.knee)} "
+                f"{cell(line.limit_below)} | {plain(line.knee)} "
                 f"({seconds(line.seconds_at_knee)}) | {line.slope_above:.2f} | "
                 f"{cell(line.limit_above)}: {line.share_of_limit:.0%} of what the machine does |"
             )
@@ -107,8 +110,7 @@ def _provenance(runs: dict[str, Any]) -> Iterator[str]:
     yield ""
     ways: dict[str, list[str]] = {}
     for name, run in runs.items():
-        device = run["device"]
-        parts = [device["cpu"], f"{device['cores']} cores", *map(str, device.get("gpus", ()))]
+        parts = [device_in_words(run["device"])]
         parts += [f"{package} {version}" for package, version in run["versions"].items()]
         ways.setdefault(", ".join(parts), []).append(f"`{name}`")
     for way, names in ways.items():

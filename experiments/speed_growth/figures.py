@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.number_format import plain
 from experiments.speed_growth.fit import Knee
-from experiments.timing import plain, plain_ticks
+from experiments.timing import plain_ticks
 from kerasreg.plots import LINE_COLORS, style
 
 SCALES = ((1e-6, "µs"), (1e-3, "ms"), (1, "s"))

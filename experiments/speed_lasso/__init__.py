@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.number_format import plain
 from experiments.outcome import Outcome, no_progress
 from experiments.speed_lasso.data import alphas_of, design, gaps
 from experiments.speed_lasso.paths import OURS, SKLEARN, epochs_to, our_path, their_path
-from experiments.timing import bar, draw_times, interleaved, pair, plain
+from experiments.timing import bar, draw_times, interleaved, pair
 from kerasreg.plots import style
 
 QUESTION = "What does a lasso path cost beside scikit-learn's, at the same duality gap?"
