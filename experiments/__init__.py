@@ -2,4 +2,4 @@
 
 `runner` is that program, `claims.csv` lists what the experiments decide, and `outcome` is what they
 hand back. What several of them share: `timing`, `new_process`, `digits_calls`, `number_format`,
-`networks_with_dropout`."""
+`member_loss`, `networks_with_dropout`."""

@@ -1,4 +1,11 @@
-"""Numbers as texts, in figures and on pages."""
+"""Numbers as texts, in figures, on pages and in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def plain(number: float) -> str:
@@ -9,3 +16,8 @@ def plain(number: float) -> str:
 def fraction(number: float) -> str:
     """A small ratio as a fraction, as it is spoken of: 1/30."""
     return f"1/{plain(1 / number)}" if 0 < number < 0.2 else plain(number)
+
+
+def middle(values: pd.Series) -> str:
+    """The median, to three digits."""
+    return f"{values.median():.3g}"

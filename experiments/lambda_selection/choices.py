@@ -102,8 +102,3 @@ def lecture_scale(problems):
         for penalty, factor in (("l1", 1.0), ("l2", 2.0))
     }
     return pd.Series(factors)
-
-
-def middle(values):
-    """The median, to three digits."""
-    return f"{values.median():.3g}"

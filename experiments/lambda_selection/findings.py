@@ -7,10 +7,10 @@ from experiments.lambda_selection.choices import (
     SMALLEST_THAT_WORKS,
     fixed_costs,
     measured_paths,
-    middle,
 )
 from experiments.lambda_selection.rules import rule_findings
 from experiments.lambda_selection.shrinkage import shrinkage_findings
+from experiments.number_format import middle
 from experiments.outcome import decide
 
 

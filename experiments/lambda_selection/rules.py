@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from experiments.lambda_selection.choices import RULES, RUN, lecture_scale, middle
+from experiments.lambda_selection.choices import RULES, RUN, lecture_scale
+from experiments.number_format import middle
 from experiments.outcome import decide
 
 USUAL = (0.1, 1.0)  # the lecture's range

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from experiments.lambda_selection.choices import RUN, middle
+from experiments.lambda_selection.choices import RUN
+from experiments.number_format import middle
 from experiments.outcome import decide
 
 SLACK = 0.01  # of the largest value of a path: models at small λ stop short of their minimum

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from experiments.member_loss import sum_over_members
 from experiments.networks_with_dropout.one_network import initial_weights
 from kerasreg import training
 
@@ -106,9 +107,3 @@ class Members:
     def weights(self):
         """Kernels `(s, c, inputs, units)` and biases `(s, c, units)`, layer by layer."""
         return [ops.convert_to_numpy(v) for v in self.model.trainable_variables]
-
-
-def sum_over_members(y_true, y_pred):
-    """Cross-entropy of each sample, summed, so that each member follows its own mean loss."""
-    losses = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
-    return ops.sum(losses, axis=(-2, -1))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from experiments.number_format import middle
 from experiments.outcome import decide
 
 USUAL = (0.1, 1.0)  # the lecture's range
@@ -100,11 +101,6 @@ def penalty_findings(tables):
 def norms(runs):
     """The norm of the weights, a row a run and a column a penalty."""
     return runs.pivot(index=RUN, columns="penalty", values="norm")
-
-
-def middle(values):
-    """The median, to three digits."""
-    return f"{values.median():.3g}"
 
 
 def spread(values):

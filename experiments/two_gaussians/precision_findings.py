@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from experiments.number_format import middle
 from experiments.outcome import decide
-from experiments.two_gaussians.penalty_findings import middle, norms
+from experiments.two_gaussians.penalty_findings import norms
 from experiments.two_gaussians.precision import CHOSEN, FORMULA, LOGITS
 
 

@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from experiments.member_loss import sum_over_members
 from experiments.outcome import Outcome, no_progress
 from experiments.weight_decay.figures import draw_effects, draw_grids
 from experiments.weight_decay.measures import differences, measured, summary
@@ -21,7 +22,6 @@ from experiments.weight_decay.members import (
     PENALTIES,
     initial_weights,
     network,
-    sum_over_members,
 )
 from kerasreg import datasets, training
 

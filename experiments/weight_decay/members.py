@@ -47,9 +47,3 @@ def network(settings, name, penalty):
         optimizer.weight_decay = decays
     optimizer.build(model.trainable_variables)
     return model, optimizer, [ops.convert_to_numpy(v).copy() for v in optimizer.variables]
-
-
-def sum_over_members(y_true, y_pred):
-    """Cross-entropy of each sample, summed, so that each member follows its own mean loss."""
-    losses = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
-    return ops.sum(losses, axis=(-2, -1))
