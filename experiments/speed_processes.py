@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.digits_calls import build, digits
 from experiments.outcome import Outcome, no_progress
-from experiments.speed_grid_calls import build, digits
 from experiments.timing import draw_times, interleaved, summary
 from kerasreg.cross_validation import cross_validate
 from kerasreg.optimizers import ProximalAdam

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
+from experiments.number_format import fraction, plain
 from experiments.outcome import no_progress
 from kerasreg.plots import PENALTY_COLORS
 
@@ -169,16 +170,6 @@ def annotate(ax: Axes, x: float, y: float, offset: tuple, color: str, number=Non
     """Writes a number, `y` if none is given, at a distance in points from (x, y)."""
     text = plain(y if number is None else number)
     ax.annotate(text, (x, y), color=color, xytext=offset, textcoords="offset points", ha="center")
-
-
-def plain(number: float) -> str:
-    """Three digits, never as a power of ten."""
-    return f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
-
-
-def fraction(number: float) -> str:
-    """A small ratio as a fraction, as it is spoken of: 1/30."""
-    return f"1/{plain(1 / number)}" if 0 < number < 0.2 else plain(number)
 
 
 def plain_ticks(axis: Axis, at: Sequence[float] | None = None) -> None:

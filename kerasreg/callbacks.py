@@ -141,7 +141,7 @@ class StrengthSchedule(keras.callbacks.Callback):
     adds in the layers that have one; other layers' `add_loss` stays as it is. A proximal
     optimizer of kerasreg applies the prox of the same P(w, s(t)·λ).
 
-    Do not expect much of it: in `experiments/strength_schedule.py` none of three schedules is
+    Do not expect much of it: in `experiments/strength_schedule` none of three schedules is
     better than a constant strength with as many zeros, and where s ends at 0 the zeros come back
     (`kerasreg.surgery.refit_support` keeps them). Where the problem is not convex, under MCP say,
     it decides in which minimum training ends. With Keras's schedules:

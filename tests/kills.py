@@ -353,7 +353,7 @@ class Results(Runs):
                 yield {n: p.read_bytes() if p.exists() else None for n, p in files.items()}
 
     def _write_index(self, folder: Path) -> None:
-        from experiments import ledger, report
+        from experiments.runner import ledger, report
 
         report.write_index(folder, ledger.read_claims(self.code / "experiments"))
 

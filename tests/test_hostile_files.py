@@ -25,9 +25,10 @@ from bad_inputs import files, subjects
 from bad_inputs.case import Case
 
 import kerasreg
-from experiments import ledger, report, runner, storage, verification
-from experiments.discovery import Experiment
 from experiments.outcome import Finding, Outcome, Spread
+from experiments.runner import ledger, report, storage, verification
+from experiments.runner.discovery import Experiment
+from experiments.runner.unfinished import UnfinishedRun
 from kerasreg import optimizers, regularizers
 
 REPOSITORY = Path(__file__).parents[1]
@@ -48,9 +49,9 @@ DESERIALIZERS = {"load_model", "deserialize_keras_object", "SafeModeScope"}
 ALLOWED = {
     ("kerasreg/__init__.py", "import_module(f'kerasreg.{name}')"): "name is one of a tuple above",
     (
-        "experiments/execution.py",
+        "experiments/runner/execution.py",
         "import_module(f'{package}.{experiment.name}')",
-    ): "the stem of a module's own file in the package, found by parsing it",
+    ): "the name of a module's own file or folder in the package, found by parsing it",
     (
         "kerasreg/copies.py",
         "SafeModeScope(safe_mode=False)",
@@ -941,7 +942,7 @@ def test_what_dead_runs_seem_to_have_left_leads_nowhere_else(tmp_path):
 )
 def test_a_broken_record_of_progress_is_started_anew(content, tmp_path):
     (tmp_path / ".progress.json").write_bytes(content)
-    unfinished = runner.UnfinishedRun(tmp_path)
+    unfinished = UnfinishedRun(tmp_path)
     assert not unfinished.has("a", "mark")
     unfinished.add("a", "mark")
     assert json.loads((tmp_path / ".progress.json").read_text())["a"] == "mark"

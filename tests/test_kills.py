@@ -12,7 +12,7 @@ import kills
 import numpy as np
 import pytest
 
-import experiments.report  # noqa: F401 before there is a copy of it
+import experiments.runner.report  # noqa: F401 before there is a copy of it
 from kerasreg.checkpoints import CheckpointFolder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills and forks of POSIX")

@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import report, runner, storage
+from experiments import runner
+from experiments.runner import report, storage
+from experiments.runner.unfinished import UnfinishedRun
 from kerasreg.checkpoints import CheckpointFolder
 
 backend_free = pytest.mark.backend_free
@@ -404,9 +406,9 @@ def test_where_there_are_no_locks_a_run_goes_without(package, monkeypatch, missi
 
 @backend_free
 def test_what_runs_at_once_have_finished_is_remembered_of_each(tmp_path):
-    first = runner.UnfinishedRun(tmp_path)
+    first = UnfinishedRun(tmp_path)
     first.add("a", "1")
-    second = runner.UnfinishedRun(tmp_path)
+    second = UnfinishedRun(tmp_path)
     second.add("b", "2")
     first.add("c", "3")
     marks = storage.from_json((tmp_path / ".progress.json").read_bytes())

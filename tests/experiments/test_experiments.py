@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from experiments import storage
-from experiments.discovery import discover
 from experiments.outcome import VERDICTS
+from experiments.runner import storage
+from experiments.runner.discovery import discover
 
 EXPERIMENTS = {experiment.name: experiment for experiment in discover()}
 pytestmark = [pytest.mark.tensorflow, pytest.mark.parametrize("name", EXPERIMENTS)]

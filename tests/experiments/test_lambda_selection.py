@@ -16,7 +16,7 @@ from kerasreg.cross_validation import CrossValidation
 
 
 def test_rules_are_those_of_cross_validation():
-    from experiments.lambda_selection_choices import cross_validated, rules
+    from experiments.lambda_selection.choices import cross_validated, rules
 
     random = np.random.default_rng(0)
     strengths, n_folds, drawn = [0.01, 0.1, 1.0, 10.0, 100.0], 5, [(7, 0), (8, 0), (7, 1)]
@@ -43,7 +43,7 @@ def test_rules_are_those_of_cross_validation():
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
 @pytest.mark.parametrize("is_logistic", [True, False])
 def test_scale_of_the_lecture(penalty, is_logistic):
-    from experiments.lambda_selection_choices import lecture_scale
+    from experiments.lambda_selection.choices import lecture_scale
 
     random = np.random.default_rng(0)
     x, y = random.normal(size=(12, 3)), random.integers(0, 2, 12).astype(float)
@@ -69,7 +69,7 @@ def test_scale_of_the_lecture(penalty, is_logistic):
 
 
 def test_degrees_of_freedom_are_the_trace_of_the_hat_matrix():
-    from experiments.lambda_selection_measures import freedom
+    from experiments.lambda_selection.measures import freedom
 
     random, strength = np.random.default_rng(0), 0.4
     x = random.normal(size=(20, 4)) + 1

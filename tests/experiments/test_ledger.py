@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from experiments import ledger, report, speed_page, storage
-from experiments.discovery import HERE, discover
+from experiments.runner import ledger, report, speed_page, storage
+from experiments.runner.discovery import FOLDER, discover
 
 RESULTS = Path(__file__).parents[2] / "results"
 EXPERIMENTS = {experiment.name: experiment for experiment in discover()}
-CLAIMS = {claim.claim: claim for claim in ledger.read_claims(HERE)}
+CLAIMS = {claim.claim: claim for claim in ledger.read_claims(FOLDER)}
 
 PAGES = (report.INDEX, ledger.FILE, speed_page.PAGE)
 

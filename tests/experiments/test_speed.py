@@ -1,4 +1,4 @@
-"""What the speeds are made of: groups of experiments, bars, the page, fits and gaps."""
+"""What the speeds are made of: bars, the page, fits and gaps."""
 
 import importlib.util
 
@@ -10,59 +10,13 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the benchmarks need TensorFlow", allow_module_level=True)
 
-from experiments import report, runner, speed_page, storage
-from experiments.discovery import UnknownExperiment, choose, discover, groups
-from experiments.speed_growth_fit import Knee, knee
-from experiments.speed_import_processes import HEAVY, imported
-from experiments.speed_lasso_data import alphas_of, design, gaps
-from experiments.speed_lasso_paths import epochs_to
+from experiments.runner import report, speed_page, storage
+from experiments.speed_growth.fit import Knee, knee
+from experiments.speed_import.processes import HEAVY, imported
+from experiments.speed_lasso.data import alphas_of, design, gaps
+from experiments.speed_lasso.paths import epochs_to
 from experiments.timing import bar, pair
 from kerasreg.optimality import duality_gap
-
-FAKE = '"""A {name}."""\nQUESTION = "Is it {name}?"\n\ndef run(settings): ...\n'
-
-
-def experiments(folder, *names):
-    for name in names:
-        (folder / f"{name}.py").write_text(FAKE.format(name=name))
-    return discover(folder)
-
-
-def names_of(chosen):
-    return [experiment.name for experiment in chosen]
-
-
-# Groups
-
-
-def test_a_group_is_the_word_that_several_begin_with(tmp_path):
-    found = experiments(tmp_path, "fast_b", "fast_a", "slow_a", "alone", "own", "own_a", "own_b")
-    assert groups(found) == {"fast": ["fast_a", "fast_b"]}
-    assert names_of(choose(found, ["fast"])) == ["fast_a", "fast_b"]
-    assert names_of(choose(found, ["slow_a", "fast", "fast_b"])) == ["fast_a", "fast_b", "slow_a"]
-    assert names_of(choose(found, ["own"])) == ["own"]
-    with pytest.raises(UnknownExperiment, match="'slow'"):
-        choose(found, ["slow"])
-
-
-def test_a_group_is_suggested_and_listed(tmp_path, monkeypatch, capsys):
-    (tmp_path / "some").mkdir()
-    (tmp_path / "some" / "__init__.py").touch()
-    experiments(tmp_path / "some", "fast_a", "fast_b")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert runner.main(["fastt"], package="some") == 2
-    assert capsys.readouterr().err == "There is no experiment 'fastt'. Did you mean 'fast'?\n"
-    assert runner.main(["--list"], package="some") == 0
-    assert capsys.readouterr().out == (
-        "fast_a  Is it fast_a?\nfast_b  Is it fast_b?\nfast    All of fast_a, fast_b\n"
-    )
-
-
-def test_the_speeds_are_a_group():
-    chosen = names_of(choose(discover(), ["speed"]))
-    assert {"speed_loop", "speed_grid", "speed_import", "speed_lasso"} <= set(chosen)
-    assert all(name.startswith("speed_") for name in chosen)
-
 
 # Bars
 

@@ -31,8 +31,8 @@ def alone(name, penalty, decay, rate):
 @pytest.mark.parametrize("penalty", ["l2", "weight decay"])
 @pytest.mark.parametrize("name", ["SGD", "SGD, momentum", "Adam"])
 def test_members_are_trained_as_if_alone(name, penalty):
-    from experiments import weight_decay_members as members
-    from experiments.weight_decay import Settings
+    from experiments.member_loss import sum_over_members
+    from experiments.weight_decay import Settings, members
 
     settings, rate = Settings(seeds=(3, 5), decays=(0.0, 0.3)), 0.01
     data = [datasets.digits(seed=seed) for seed in settings.seeds]
@@ -43,7 +43,7 @@ def test_members_are_trained_as_if_alone(name, penalty):
     model, optimizer, _ = members.network(settings, name, penalty)
     model.set_weights(start)
     optimizer.learning_rate.assign(rate)
-    loss = members.sum_over_members
+    loss = sum_over_members
     y_each = np.repeat(y[:, None], 2, axis=1)
     training.train(model, x, y_each, optimizer=optimizer, loss=loss, **options)
 

@@ -1,0 +1,1 @@
+"""The networks that `dropout` and `early_stopping` train: one at a time, and many as one."""
