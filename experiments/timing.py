@@ -7,7 +7,6 @@ round; a median over the rounds and its quartiles are what is reported.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -106,7 +105,7 @@ def bar(
     Args:
         name: What is compared.
         ours: A number for each round: seconds, or a count.
-        peer: The same of what it is compared with; empty if that could not be measured here.
+        peer: The same of what it is compared with; empty for a count.
         limit: What the quantity may be at most.
         asked: What was asked for, in the words of the page of speeds; "" for a bar of our own.
         limited_by: What keeps ours from being faster, one sentence, shown where it is too slow.
@@ -125,7 +124,7 @@ def bar(
         "value_q25": low,
         "value_q75": high,
         "limit": limit,
-        "met": None if math.isnan(middle) else bool(middle <= limit),
+        "met": bool(middle <= limit),
         "limited_by": limited_by,
     }
 

@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None, package: str = "experiments") -> int
         package: Name of the package that has the experiments.
 
     Returns:
-        0; 1 if an experiment failed or nothing can be written; 2 for an unknown name; 130 if
-        interrupted.
+        0; 1 if an experiment failed or nothing can be written; 2 for an unknown name, or a claim
+        that the list of claims does not have; 130 if interrupted.
     """
     options = _parser().parse_args(argv)
     found = importlib.util.find_spec(package)
@@ -74,11 +74,15 @@ def main(argv: Sequence[str] | None = None, package: str = "experiments") -> int
         )
         return 2
     claims = ledger.read_claims(folder)
+    unlisted = {claim for each in chosen for claim in each.claims} - {each.claim for each in claims}
+    if claims and unlisted:
+        print(f"{ledger.FILE} has no line for {', '.join(sorted(unlisted))}.", file=sys.stderr)
+        return 2
     try:
         if options.verify:
             return _verify(chosen, committed, options, package, claims)
         options.out = committed
-        failed = _run_all(chosen, options, package, claims)
+        failed, _ = _run_all(chosen, options, package, claims)
         if not failed:
             print(f"Now read {committed / report.INDEX}.", flush=True)
     except storage.CannotWrite as error:
@@ -162,8 +166,9 @@ def _verify(
     """Runs the experiments elsewhere, compares, and returns the exit status of the program."""
     with tempfile.TemporaryDirectory() as folder:
         options.out = Path(folder)
-        failed = _run_all(chosen, options, package, claims)
-        finished = [experiment for experiment in chosen if experiment.name not in failed]
+        failed, skipped = _run_all(chosen, options, package, claims)
+        without = {*failed, *skipped}
+        finished = [experiment for experiment in chosen if experiment.name not in without]
         differences = [
             line
             for experiment in finished
@@ -182,8 +187,8 @@ def _run_all(
     options: argparse.Namespace,
     package: str,
     claims: Sequence[Claim],
-) -> list[str]:
-    """Runs the experiments one after the other and returns the names of those that failed."""
+) -> tuple[list[str], list[str]]:
+    """Runs the experiments and returns the names of those that failed, and that were skipped."""
     out: Path = options.out
     with storage.alone(out):
         storage.clean_up(out)
@@ -199,6 +204,7 @@ def _run_all(
             flush=True,
         )
     tracebacks: dict[str, str] = {}
+    skipped: list[str] = []
     labels = {
         experiment.name: f"[{number}/{len(chosen)}] {experiment.name}"
         for number, experiment in enumerate(chosen, 1)
@@ -209,6 +215,11 @@ def _run_all(
         if isinstance(result, execution.Failed):
             tracebacks[name] = result.traceback
             print(f"{label}: failed: {result.reason}", file=sys.stderr, flush=True)
+            continue
+        if isinstance(result, execution.Skipped):
+            # Results that another machine made stay.
+            skipped.append(name)
+            print(f"{label}: skipped, for it needs {result.needs}", flush=True)
             continue
         with storage.alone(out):
             news = storage.replace_folder(out / name, result.files)
@@ -225,7 +236,7 @@ def _run_all(
     else:
         with storage.alone(out):
             unfinished.finish(marks)
-    return list(tracebacks)
+    return list(tracebacks), skipped
 
 
 def _mark(experiment: Experiment, options: argparse.Namespace) -> str:

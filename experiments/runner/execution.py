@@ -44,9 +44,15 @@ class Failed(NamedTuple):
         return cls(reason, "".join(traceback.format_exception(error)))
 
 
+class Skipped(NamedTuple):
+    """What an experiment needs and this machine lacks."""
+
+    needs: str
+
+
 def results(
     experiments: Mapping[Experiment, str], options: argparse.Namespace, package: str
-) -> Iterator[tuple[Experiment, Finished | Failed]]:
+) -> Iterator[tuple[Experiment, Finished | Failed | Skipped]]:
     """Runs the experiments, given with their labels, and yields each with its result.
 
     With several jobs, those that measure no seconds share the machine; then the others run one
@@ -82,8 +88,11 @@ def results(
 
 def _run_one(
     experiment: Experiment, options: argparse.Namespace, package: str, track: Any
-) -> Finished:
+) -> Finished | Skipped:
     module = importlib.import_module(f"{package}.{experiment.name}")
+    needs = module.missing() if hasattr(module, "missing") else ""
+    if needs:
+        return Skipped(needs)
     settings = module.QUICK if options.quick else module.Settings()
     has_seeds = any(field.name == "seeds" for field in dataclasses.fields(settings))
     if options.seeds and has_seeds:

@@ -16,7 +16,7 @@ PACKAGES = ("keras", "kerasreg", "numpy", "pandas", "scikit-learn", "tensorflow"
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that results depend on."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (*PACKAGES, "jax") if backend() == "jax" else PACKAGES:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -32,7 +32,7 @@ def backend() -> str:
 
 
 def device() -> dict[str, Any]:
-    """The processor, how many cores of it this process may use, and TensorFlow's GPUs if any."""
+    """The processor, how many cores of it this process may use, and the backend's GPUs if any."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     cores = len(affinity(0)) if affinity else os.cpu_count()
     found: dict[str, Any] = {"cpu": _cpu(), "cores": cores}
@@ -41,6 +41,10 @@ def device() -> dict[str, Any]:
     if tensorflow and gpus:
         details = tensorflow.config.experimental.get_device_details
         found["gpus"] = [details(gpu).get("device_name", gpu.name) for gpu in gpus]
+    if backend() == "jax":
+        devices = [each for each in sys.modules["jax"].devices() if each.platform == "gpu"]
+        if devices:
+            found["gpus"] = [each.device_kind for each in devices]
     return found
 
 

@@ -11,7 +11,6 @@ HEAD = (
     "| --- | ---: | ---: | ---: | ---: | --- | --- |",
 )
 MET = {"True": "✅ met", "False": "❌ missed"}
-NOT_MEASURED = "not measured here"
 UNITS = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
@@ -19,11 +18,10 @@ def row(name: str, line: Any, what: str) -> str:
     """A bar of the experiment `name` as a row of a table under `HEAD`."""
     show = plain if line.quantity == "count" else seconds
     in_words = {"difference": seconds, "count": plain}.get(line.quantity, fraction)
-    limit, value = f"≤ {in_words(line.limit)}", NOT_MEASURED
-    if line.value == line.value:
-        spread = f" ({in_words(line.value_q25)} to {in_words(line.value_q75)})"
-        value = in_words(line.value) + ("" if line.quantity == "count" else spread)
-        value += " more" if line.quantity == "difference" else ""
+    limit = f"≤ {in_words(line.limit)}"
+    spread = f" ({in_words(line.value_q25)} to {in_words(line.value_q75)})"
+    value = in_words(line.value) + ("" if line.quantity == "count" else spread)
+    value += " more" if line.quantity == "difference" else ""
     verdict = MET.get(line.met, "")
     ours, peer = (show(each) if each == each else "" for each in (line.ours, line.peer))
     return f"| {what} | {ours} | {peer} | {value} | {limit} | {verdict} | `{name}` |"

@@ -6,7 +6,7 @@ compiled; LassoNet trains a few, one after another, each from the weights of the
 compared is the time of one step of one model, in batches of the same size.
 
 LassoNet is no part of this project. `pip install lassonet` it, beside kerasreg or elsewhere, and
-name that Python in LASSONET_PYTHON. Without it there is no comparison."""
+name that Python in LASSONET_PYTHON. Without it the experiment is skipped."""
 
 import importlib.util
 import json
@@ -65,6 +65,11 @@ def python_with_lassonet():
     return os.environ.get("LASSONET_PYTHON") or (sys.executable if here else None)
 
 
+def missing() -> str:
+    """What this machine lacks, "" if nothing."""
+    return "" if python_with_lassonet() else "LASSONET_PYTHON, a Python that has lassonet"
+
+
 def lassonet(python, settings):
     """What `lassonet_path` measures, in a process that has no TensorFlow."""
     x, y, (x_validation, y_validation) = digits(settings.n_samples)
@@ -88,14 +93,13 @@ def run(settings: Settings, *, track=no_progress, log_dir: str | None = None) ->
         seconds = in_new_process(two_calls, **call)
         for method, taken in zip((COLD, WARM), seconds, strict=True):
             rows.append((STEP, method, repetition, settings.n_strengths, steps, taken, ""))
-        if python:
-            found = lassonet(python, settings)
-            what = (found[name] for name in ("models", "steps", "seconds", "versions"))
-            rows.append((STEP, LASSONET, repetition, *what))
+        found = lassonet(python, settings)
+        what = (found[name] for name in ("models", "steps", "seconds", "versions"))
+        rows.append((STEP, LASSONET, repetition, *what))
     columns = ["row", "method", "repetition", "models", "steps", "call_seconds", "versions"]
     times = pd.DataFrame(rows, columns=columns)
     times["seconds"] = times["call_seconds"] / (times["models"] * times["steps"])
-    versions = f"\n/ {rows[-1][-1] or 'not installed'}"
+    versions = f"\n/ {rows[-1][-1]}"
     bars = pd.DataFrame(
         bar(f"path, {method}{versions}", *pair(times, STEP, method, LASSONET), LIMIT, *words)
         for method, words in ((COLD, (ASKED, LIMITED_BY)), (WARM, ("", LIMITED_BY)))

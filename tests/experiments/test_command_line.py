@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from fake_experiments import FAKE, REPOSITORY, contents, ran, run_json
 
+from experiments.runner.discovery import FOLDER
+
 pytestmark = pytest.mark.backend_free
 
 
@@ -221,3 +223,12 @@ def test_listing_needs_no_keras():
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines()[-1] == "False False", done.stderr
+
+
+def test_a_claim_without_a_line_is_refused_before_any_work(package, capsys):
+    package.add("a")
+    claims = package.folder / "claims.csv"
+    claims.write_text((FOLDER / "claims.csv").read_text().replace("\nC2,", "\nC2222,"))
+    assert package.run() == 2
+    assert capsys.readouterr().err == "claims.csv has no line for C2.\n"
+    assert ran() == []

@@ -187,3 +187,27 @@ def test_results_are_kept_where_nothing_can_be_logged(package, recwarn):
     assert Path("results/a/steps.png").exists()
     (warning,) = [w for w in recwarn if "logs" in str(w.message)]
     assert "logs" in str(warning.message)
+
+
+def test_what_needs_another_machine_is_skipped_and_its_results_stay(package, capsys):
+    package.add("a")
+    package.run()
+    before = contents("results")
+    needy = FAKE + "\n\ndef missing():\n    return 'a lathe'\n"
+    for name in "ab":
+        package.add(name, source=needy)
+    package.add("c")
+    capsys.readouterr()
+    assert package.run() == 0
+    out = capsys.readouterr().out
+    assert "[1/3] a: skipped, for it needs a lathe" in out.splitlines()
+    assert ran() == ["a", "c"]
+    assert contents("results/a") == {
+        name.removeprefix("a/"): content
+        for name, content in before.items()
+        if name.startswith("a/")
+    }
+    assert not Path("results/b").exists()
+    # Nor does it count among what was found again.
+    assert package.run("--verify") == 0
+    assert "1 experiments found again what is in results." in capsys.readouterr().out

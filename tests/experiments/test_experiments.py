@@ -43,6 +43,8 @@ def test_settings_have_defaults_and_cannot_change(name):
 def test_run_only_returns_an_outcome(name, tmp_path):
     # One test, for the experiment runs once in it.
     module = importlib.import_module(f"experiments.{name}")
+    if hasattr(module, "missing") and module.missing():
+        pytest.skip(f"needs {module.missing()}")
     tracked, printed, before = [], io.StringIO(), global_state()
 
     def track(iterable, description=""):

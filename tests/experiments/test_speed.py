@@ -55,17 +55,13 @@ def test_a_bar_is_the_median_of_ratios_in_the_same_round():
     assert bar("", *pair(TIMES, "net", "ours", "peer"), 0.99)["met"] is False
 
 
-def test_bars_of_differences_counts_and_what_is_not_there():
+def test_bars_of_differences_and_counts():
     both = pair(TIMES, "net", "ours", "peer")
     difference = bar("", *both, 0.1, quantity="difference")
     assert (difference["value"], difference["met"]) == (0.0, True)
     none = pd.Series(dtype=float)
     count = bar("", pd.Series([3]), none, 0, quantity="count")
     assert (count["ours"], count["value"], count["unit"], count["met"]) == (3, 3, "", False)
-    absent = bar("", *pair(TIMES, "net", "ours", "nobody"), 1)
-    assert absent["ours"] == 2.0
-    assert np.isnan([absent["peer"], absent["value"]]).all()
-    assert absent["met"] is None
 
 
 # The page
@@ -105,7 +101,6 @@ def test_the_page_has_what_was_asked_first_and_why_it_is_missed(tmp_path):
     both = [
         bar("on jax", pd.Series([2.05]), pd.Series([2.0]), 0.1, "import", quantity="difference"),
         bar("modules", pd.Series([0]), none, 0, "TensorFlow", quantity="count"),
-        bar("path", pd.Series([1e-6]), none, 1 / 50, "absent", "Nobody is there."),
     ]
     write(tmp_path, "speed_import", both)
     page = page_of(tmp_path)
@@ -117,11 +112,9 @@ def test_the_page_has_what_was_asked_first_and_why_it_is_missed(tmp_path):
         "| **import**<br>on jax | 2.05 s | 2 s | 50 ms (50 ms to 50 ms) more | ≤ 100 ms | ✅ met "
         "| `speed_import` |",
         "| **TensorFlow**<br>modules | 0 |  | 0 | ≤ 0 | ✅ met | `speed_import` |",
-        "| **absent**<br>path | 1 µs |  | not measured here | ≤ 1/50 |  | `speed_import` |",
     ]
-    assert "Of 4 bars, 2 are met and 1 missed." in page
+    assert "Of 3 bars, 2 are met and 1 missed." in page
     assert "- **`train` ÷ fit** (a step train): It waits." in page
-    assert "Nobody is there." not in page
     assert "Never shown." not in page
     assert "| of our own | 2 s | 4 s | 0.5 (0.5 to 0.5) | ≤ 1 | ✅ met | `speed_loop` |" in further
     assert "- Some CPU, 2 cores, keras 3.15.1: `speed_loop`, `speed_import`" in page
@@ -225,3 +218,17 @@ def test_imports_are_counted_and_kept_from_keras_alone():
     assert found["modules"]["pandas"] > 10
     assert found["modules"]["tensorflow"] == 0
     assert 0 < found["keras"] < found["both"]
+
+
+def test_lassonet_is_compared_by_the_step_of_one_model(monkeypatch):
+    from experiments import speed_lassonet
+
+    found = {"models": 2, "steps": 10, "seconds": 1.0, "versions": "lassonet 1, torch 2"}
+    monkeypatch.setattr(speed_lassonet, "lassonet", lambda python, settings: found)
+    monkeypatch.setattr(speed_lassonet, "in_new_process", lambda *_, **__: [8.0, 4.0])
+    tables = speed_lassonet.run(speed_lassonet.QUICK).tables
+    theirs = tables["times"].set_index("method").loc["LassoNet", "seconds"]
+    assert theirs == 1.0 / (2 * 10)
+    steps = 2 * 2  # epochs of 64 samples in batches of 32
+    assert list(tables["bars"]["ours"]) == [8.0 / (4 * steps), 4.0 / (4 * steps)]
+    assert list(tables["bars"]["peer"]) == [theirs, theirs]
