@@ -367,10 +367,7 @@ def _cannot_be_copied(model: keras.Model, reason: str) -> ValueError:
             f"Give {type(model).__name__} and its layers a `get_config()` with the arguments of "
             "the constructor, and a `build()` that makes all their variables"
         )
-    return ValueError(
-        f"The model '{model.name}' cannot be copied: {reason}. {fix}; or pass "
-        '`initial_weights="model"` to start from the weights that the model has'
-    )
+    return ValueError(f"The model '{model.name}' cannot be copied: {reason}. {fix}")
 
 
 def _check_built(model: keras.Model) -> None:
