@@ -24,7 +24,7 @@ from keras.src.saving.serialization_lib import SafeModeScope
 from kerasreg.arguments import finite_float, in_one_line, seed_number
 from kerasreg.regularizers import scaled_regularizer
 from kerasreg.regularizers.gate import without_gate
-from kerasreg.variables import layer_paths, named_variables, values_of
+from kerasreg.variables import check_built, layer_paths, named_variables, values_of
 
 # What building a model reads or advances in Keras, besides Python's and NumPy's random numbers.
 _NAMES, _SEED, _GENERATOR = "object_name_uids", "global_random_seed", "global_seed_generator"
@@ -70,7 +70,7 @@ def fresh_values(model: keras.Model, seed: int) -> list[np.ndarray]:
     [(3, 2), (2,)]
     """
     seed = seed_number("seed", seed)
-    _check_built(model)
+    check_built(model)
     own = own_objects(model)
     with global_state_kept():
         _set_seed(seed, exactly=bool(own))
@@ -113,7 +113,7 @@ def copy_with(model: keras.Model, values: list[np.ndarray], strength: float) -> 
     >>> copy_with(model, fresh_values(model, seed=1), 0.5).layers[0].kernel_regularizer.l2
     0.05
     """
-    _check_built(model)
+    check_built(model)
     strength = finite_float("strength", strength, minimum=0)
     variables = variables_of(model)
     if len(values) != len(variables):
@@ -368,8 +368,3 @@ def _cannot_be_copied(model: keras.Model, reason: str) -> ValueError:
             "the constructor, and a `build()` that makes all their variables"
         )
     return ValueError(f"The model '{model.name}' cannot be copied: {reason}. {fix}")
-
-
-def _check_built(model: keras.Model) -> None:
-    if not model.built:
-        named_variables(model)  # its error says how to build it

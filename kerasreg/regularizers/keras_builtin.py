@@ -94,6 +94,23 @@ def as_penalty(regularizer: Regularizer) -> Penalty:
     )
 
 
+def as_given(value: Any) -> Any:
+    """0.1 where Keras keeps 0.10000000149: the shortest number that rounds to the same one.
+
+    Keras keeps the factors of `L1` and `L2` as tensors and learning rates as float32 variables,
+    so that a float of theirs may be a float32 too. What is no single number stays as it is.
+    """
+    if isinstance(value, float):
+        with np.errstate(over="ignore"):  # then it is none of theirs
+            single = np.float32(value)
+        return float(str(single)) if float(single) == value else value
+    if ops.is_tensor(value) or isinstance(value, np.ndarray):
+        array = np.asarray(ops.convert_to_numpy(value))
+        if array.ndim == 0 and array.dtype != bool:
+            return float(str(array[()]))
+    return value
+
+
 def scaled_regularizer(regularizer: Regularizer, factor: float) -> Regularizer:
     """A new regularizer of the same class whose strength is `factor` times as large.
 
@@ -133,9 +150,7 @@ def scaled_regularizer(regularizer: Regularizer, factor: float) -> Regularizer:
     elif type(regularizer) in _BUILTIN:
         scaled = type(regularizer)()
         for name in scaled.get_config():
-            # L1 keeps a float32 tensor; the shortest number that rounds to it is what was given.
-            given = np.asarray(ops.convert_to_numpy(getattr(regularizer, name)))[()]
-            setattr(scaled, name, float(str(given)) * factor)
+            setattr(scaled, name, as_given(getattr(regularizer, name)) * factor)
         return scaled
     else:
         reason = "it is none of keras.regularizers.L1, L2, L1L2 and no kerasreg Penalty"

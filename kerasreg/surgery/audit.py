@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kerasreg.arguments import invalid_argument
-from kerasreg.checks import checked_model
+from kerasreg.checks import checked_model, refuse_dataset
 from kerasreg.surgery.audit_subject import Finding, Subject, unchanged
 from kerasreg.surgery.audit_warnings import RULES
 from kerasreg.surgery.places import described
@@ -145,8 +145,7 @@ def audit(
     checked_model(model)
     if x is None and y is not None:
         raise invalid_argument("x", "inputs for the targets `y`", None)
-    if hasattr(x, "element_spec"):
-        raise invalid_argument("x", "arrays; take a batch: `x, y = next(iter(dataset))`", x)
+    refuse_dataset("x", x)
     if train_step is not None and not callable(train_step):
         raise invalid_argument("train_step", "a function of (x, y), or None", train_step)
     with unchanged(model):

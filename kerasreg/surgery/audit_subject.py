@@ -1,4 +1,4 @@
-"""What the rules of an audit ask about a model, and the lines of Python that they propose."""
+"""What the rules of an audit ask about a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kerasreg.arguments import in_one_line
 from kerasreg.checks import check_inputs, check_targets, sample_arrays
 from kerasreg.copies import global_state_kept
 from kerasreg.gradients import DataGradient, FunctionLoss, as_tensor, checked_data, resolved_loss
-from kerasreg.proximal_optimizer import ProximalOptimizer
+from kerasreg.proximal_optimizer import ProximalOptimizer, inner_optimizer
 from kerasreg.regularizers import KerasPenalty, Penalty, as_penalty
 from kerasreg.regularizers.gate import Gate, without_gate
 from kerasreg.surgery.audit_lines import compile_settings, source_of_layer
@@ -140,12 +140,13 @@ class Subject:
         """The optimizer that moves a variable, and where it is; None without one."""
         optimizer: Any = getattr(self.model, "optimizer", None)
         source = "model.optimizer"
-        if hasattr(optimizer, "inner_optimizer"):
-            return optimizer.inner_optimizer, f"{source}.inner_optimizer"
+        inner = inner_optimizer(self.model)
+        if inner is not optimizer:
+            return inner, f"{source}.inner_optimizer"
         if isinstance(optimizer, keras.optimizers.MultiOptimizer):
             own = optimizer._optimizer_map(variable)
-            for at, inner in enumerate(optimizer.optimizers):
-                if inner is own:
+            for at, each in enumerate(optimizer.optimizers):
+                if each is own:
                     return own, f"{source}.optimizers[{at}]"
             return own, source
         return optimizer, source

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kerasreg.arguments import finite_float, invalid_argument, true_or_false, whole_number
-from kerasreg.checks import check_inputs, checked_model, sample_arrays
+from kerasreg.arguments import finite_float, true_or_false, whole_number
+from kerasreg.checks import check_inputs, checked_model, refuse_dataset, sample_arrays
 from kerasreg.surgery.channels import Analysis, graph_of
 from kerasreg.surgery.costs import (
     file_size,
@@ -22,7 +22,7 @@ from kerasreg.surgery.costs import (
 )
 from kerasreg.surgery.rebuilding import shrunk
 from kerasreg.typing import Samples
-from kerasreg.variables import layer_paths, named_variables, values_of
+from kerasreg.variables import check_built, layer_paths, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,13 +118,11 @@ def shrink(
         network slimming (2017), whose γ are zero only up to a threshold; here they are zero.
     """
     checked_model(model)
-    if hasattr(x, "element_spec"):
-        raise invalid_argument("x", "arrays; take a batch: `x, y = next(iter(dataset))`", x)
+    refuse_dataset("x", x)
     batch_size = whole_number("batch_size", batch_size, minimum=1)
     true_or_false("timed", timed)
     tolerance = finite_float("tolerance", tolerance, minimum=0)
-    if not model.built:
-        named_variables(model)  # its error says how to build it
+    check_built(model)
     analysis = Analysis(model) if graph_of(model) is not None else None
     smaller = shrunk(model, analysis)
     if x is None:
