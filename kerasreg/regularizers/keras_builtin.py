@@ -12,6 +12,9 @@ from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import AbsolutePlusSquare
 from kerasreg.typing import Regularizer, Tensor
 
+# A subclass may compute anything, so only the classes themselves are known.
+BUILTIN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+
 
 @keras.saving.register_keras_serializable(package="kerasreg")
 class KerasPenalty(AbsolutePlusSquare):
@@ -33,7 +36,7 @@ class KerasPenalty(AbsolutePlusSquare):
     """
 
     def __init__(self, regularizer: keras.Regularizer):
-        if type(regularizer) not in _BUILTIN:
+        if type(regularizer) not in BUILTIN:
             raise TypeError(
                 "Invalid type for argument `regularizer`: expected an instance of "
                 "keras.regularizers.L1, L2 or L1L2. "
@@ -58,10 +61,6 @@ class KerasPenalty(AbsolutePlusSquare):
         return cls(keras.saving.deserialize_keras_object(config["regularizer"]))
 
 
-# A subclass may compute anything, so only the classes themselves are known.
-_BUILTIN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
-
-
 def as_penalty(regularizer: Regularizer) -> Penalty:
     """The penalty behind a regularizer: itself, or Keras's own L1, L2, L1L2 adapted.
 
@@ -83,7 +82,7 @@ def as_penalty(regularizer: Regularizer) -> Penalty:
         return regularizer
     if isinstance(regularizer, Gate):
         return regularizer.penalty
-    if type(regularizer) in _BUILTIN:
+    if type(regularizer) in BUILTIN:
         return KerasPenalty(regularizer)
     raise TypeError(
         f"No penalty is known for the regularizer {regularizer!r} of type "
@@ -147,7 +146,7 @@ def scaled_regularizer(regularizer: Regularizer, factor: float) -> Regularizer:
             config["strength"] = config["strength"] * factor
             return type(regularizer).from_config(config)
         reason = "its `get_config()` has no 'strength'"
-    elif type(regularizer) in _BUILTIN:
+    elif type(regularizer) in BUILTIN:
         scaled = type(regularizer)()
         for name in scaled.get_config():
             setattr(scaled, name, as_given(getattr(regularizer, name)) * factor)

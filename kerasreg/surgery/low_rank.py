@@ -11,7 +11,7 @@ from keras import layers
 
 from kerasreg.arguments import float_between
 from kerasreg.checks import checked_model
-from kerasreg.surgery.channels import graph_of
+from kerasreg.surgery.graphs import graph_of
 from kerasreg.surgery.rebuilding import Rebuilding, copy_of
 from kerasreg.variables import check_built, layer_paths, values_of
 

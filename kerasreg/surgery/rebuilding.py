@@ -11,8 +11,9 @@ from keras.src.models.functional import Functional
 from keras.src.saving.serialization_lib import SafeModeScope
 
 from kerasreg.copies import global_state_kept, own_objects, rebuilt
-from kerasreg.surgery.channels import Analysis, graph_of
-from kerasreg.surgery.sites import Site
+from kerasreg.surgery.channels import Analysis
+from kerasreg.surgery.graphs import graph_of
+from kerasreg.surgery.units import Site
 from kerasreg.variables import values_of
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasreg.arguments import finite_float, true_or_false, whole_number
 from kerasreg.checks import check_inputs, checked_model, refuse_dataset, sample_arrays
-from kerasreg.surgery.channels import Analysis, graph_of
+from kerasreg.surgery.channels import Analysis
 from kerasreg.surgery.costs import (
     file_size,
     n_flops,
@@ -20,6 +20,7 @@ from kerasreg.surgery.costs import (
     random_inputs,
     seconds_per_batch,
 )
+from kerasreg.surgery.graphs import graph_of
 from kerasreg.surgery.rebuilding import shrunk
 from kerasreg.typing import Samples
 from kerasreg.variables import check_built, layer_paths, values_of
