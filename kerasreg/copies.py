@@ -221,10 +221,23 @@ def rebuilt(model: keras.Model) -> keras.Model:
     ):
         raise _cannot_be_copied(model, "its config gives a model with other layers or variables")
     for layer, other in pairs:
-        if isinstance(layer, keras.layers.Lambda):  # a loaded lambda has lost its globals
-            other.function = layer.function
+        keep_function(layer, other)
     put_trainable(twin, *trainable_flags(model))
     return twin
+
+
+def keep_function(layer: Any, twin: Any) -> None:
+    """Lets the copy of a `Lambda` call the same function: a loaded one has lost its globals."""
+    if isinstance(layer, keras.layers.Lambda):
+        twin.function = layer.function
+
+
+def how_to_copy(what: str, whose: str) -> str:
+    """What a class of the user's own needs, for the end of an error."""
+    return (
+        f"Give {what} a `get_config()` with the arguments of the constructor, and a `build()` "
+        f"that makes all {whose} variables"
+    )
 
 
 def trainable_flags(model: keras.Model) -> tuple[list[bool], list[bool]]:
@@ -363,8 +376,5 @@ def _cannot_be_copied(model: keras.Model, reason: str) -> ValueError:
     if "<lambda>" in own_objects(model):
         reason, fix = "a Python lambda is in it", "Write it as a function with a name"
     else:
-        fix = (
-            f"Give {type(model).__name__} and its layers a `get_config()` with the arguments of "
-            "the constructor, and a `build()` that makes all their variables"
-        )
+        fix = how_to_copy(f"{type(model).__name__} and its layers", "their")
     return ValueError(f"The model '{model.name}' cannot be copied: {reason}. {fix}")

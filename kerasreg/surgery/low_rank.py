@@ -18,7 +18,7 @@ from kerasreg.variables import check_built, layer_paths, values_of
 if TYPE_CHECKING:
     import pandas as pd
 
-RANK_COLUMNS = ("layer", "inputs", "units", "rank", "error", "parameters", "parameters_after")
+_RANK_COLUMNS = ("layer", "inputs", "units", "rank", "error", "parameters", "parameters_after")
 
 
 @dataclass(frozen=True)
@@ -120,4 +120,4 @@ def low_rank(model: keras.Model, tolerance: float) -> LowRank:
         for name, value in values.items():
             getattr(layer, name).assign(value)
     ordered = [rows[path] for path in paths.values() if path in rows]
-    return LowRank(new, pd.DataFrame(ordered, columns=list(RANK_COLUMNS)))
+    return LowRank(new, pd.DataFrame(ordered, columns=list(_RANK_COLUMNS)))

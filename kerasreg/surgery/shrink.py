@@ -21,15 +21,15 @@ from kerasreg.surgery.costs import (
     seconds_per_batch,
 )
 from kerasreg.surgery.graphs import graph_of
-from kerasreg.surgery.rebuilding import shrunk
+from kerasreg.surgery.rebuilding import plain_copy, shrunk
 from kerasreg.typing import Samples
 from kerasreg.variables import check_built, layer_paths, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE_COLUMNS = ("quantity", "before", "after", "ratio")
-LAYER_COLUMNS = ("layer", "class", "before", "after")
+_TABLE_COLUMNS = ("quantity", "before", "after", "ratio")
+_LAYER_COLUMNS = ("layer", "class", "before", "after")
 
 # Samples on which the outputs of both models are compared.
 _N_COMPARED = 16
@@ -125,7 +125,7 @@ def shrink(
     tolerance = finite_float("tolerance", tolerance, minimum=0)
     check_built(model)
     analysis = Analysis(model) if graph_of(model) is not None else None
-    smaller = shrunk(model, analysis)
+    smaller = plain_copy(model) if analysis is None else shrunk(model, analysis)
     if x is None:
         x = random_inputs(model, batch_size)
     else:
@@ -200,7 +200,7 @@ def _table(model: keras.Model, smaller: keras.Model, x: Any) -> pd.DataFrame:
     import pandas as pd
 
     # The model itself may carry an optimizer into its file, and is not to be compiled.
-    models = [shrunk(model, None), smaller]
+    models = [plain_copy(model), smaller]
     measured = {
         "parameters": [m.count_params() for m in models],
         "non_zero_parameters": [n_nonzero(m) for m in models],
@@ -214,7 +214,7 @@ def _table(model: keras.Model, smaller: keras.Model, x: Any) -> pd.DataFrame:
         (quantity, before, after, after / before if before else math.nan)
         for quantity, (before, after) in measured.items()
     ]
-    return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
+    return pd.DataFrame(rows, columns=list(_TABLE_COLUMNS))
 
 
 def _layers(model: keras.Model, analysis: Analysis | None, paths: dict[int, str]) -> pd.DataFrame:
@@ -230,7 +230,7 @@ def _layers(model: keras.Model, analysis: Analysis | None, paths: dict[int, str]
         units = site.units if site else None
         after = before if units is None or not analysis else int(analysis.kept(units).sum())
         rows.append((paths.get(id(layer), layer.name), type(layer).__name__, before, after))
-    return pd.DataFrame(rows, columns=list(LAYER_COLUMNS))
+    return pd.DataFrame(rows, columns=list(_LAYER_COLUMNS))
 
 
 def _left_whole(
