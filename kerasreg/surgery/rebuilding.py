@@ -10,13 +10,8 @@ import numpy as np
 from keras.src.models.functional import Functional
 from keras.src.saving.serialization_lib import SafeModeScope
 
-from kerasreg.copies import (
-    global_state_kept,
-    how_to_copy,
-    keep_function,
-    own_objects,
-    rebuilt,
-)
+from kerasreg.copies import how_to_copy, keep_function, own_objects, rebuilt
+from kerasreg.global_state import global_state_kept
 from kerasreg.surgery.channels import Analysis
 from kerasreg.surgery.graphs import graph_of
 from kerasreg.surgery.units import Site

@@ -10,8 +10,8 @@ from keras import ops
 
 from kerasreg.arguments import finite_float, invalid_argument, whole_number
 from kerasreg.checks import check_inputs, checked_model, keras_optimizer
-from kerasreg.copies import held_regularizers, put_regularizers
 from kerasreg.gradients import checked_data
+from kerasreg.held_regularizers import held_regularizers, put_regularizers
 from kerasreg.proximal_optimizer import without_state
 from kerasreg.regularizers import scaled_regularizer
 from kerasreg.surgery.places import places

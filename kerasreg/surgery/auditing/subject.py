@@ -15,7 +15,7 @@ from keras import ops, tree
 import kerasreg.regularizers
 from kerasreg.arguments import in_one_line
 from kerasreg.checks import check_inputs, check_targets, sample_arrays
-from kerasreg.copies import global_state_kept
+from kerasreg.global_state import global_state_kept
 from kerasreg.gradients import DataGradient, FunctionLoss, as_tensor, checked_data, resolved_loss
 from kerasreg.proximal_optimizer import ProximalOptimizer, inner_optimizer
 from kerasreg.regularizers import KerasPenalty, Penalty, as_penalty
