@@ -13,6 +13,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from kerasreg.arguments import finite_float, folder_or_none, invalid_argument
 from kerasreg.loss_hook import LossHook
+from kerasreg.proximal_optimizer import inner_optimizer
 from kerasreg.regularizers import Penalty, as_penalty
 from kerasreg.tables import TrainingRecord
 from kerasreg.variables import layer_paths, named_variables, values_of
@@ -260,10 +261,8 @@ class StrengthSchedule(keras.callbacks.Callback):
             self._hook = None
 
     def _steps_done(self) -> int:
-        optimizer = self.model.optimizer
         # `iterations` counts the updates if gradients are accumulated.
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        return int(values_of(optimizer._iterations))
+        return int(values_of(inner_optimizer(self.model)._iterations))
 
     def _value_at(self, number: int) -> float:
         if number not in self._values:

@@ -90,6 +90,17 @@ def _unknown(argument: str, expected: str, received: Any, module: Any) -> ValueE
 # Samples
 
 
+def is_dataset(x: Any) -> bool:
+    """Whether samples come as a `tf.data.Dataset`, without importing TensorFlow."""
+    return hasattr(x, "element_spec")
+
+
+def refuse_dataset(name: str, x: Any) -> None:
+    """Raises for a dataset where arrays are needed."""
+    if is_dataset(x):
+        raise invalid_argument(name, "arrays; take a batch: `x, y = next(iter(dataset))`", x)
+
+
 def sample_arrays(name: str, part: Any, *, numbers: bool = True) -> Any:
     """A nested structure of samples with an array, not empty and finite, in place of each leaf.
 

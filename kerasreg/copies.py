@@ -6,29 +6,20 @@ itself, the global random state and Keras's automatic names as they were.
 
 from __future__ import annotations
 
-import contextlib
-import random
-import sys
 import types
 import warnings
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
-from keras.src.backend.common import global_state
 from keras.src.models.functional import Functional
-from keras.src.random import seed_generator
 from keras.src.saving.serialization_lib import SafeModeScope
 
 from kerasreg.arguments import finite_float, in_one_line, seed_number
+from kerasreg.global_state import global_state_kept, set_seed
+from kerasreg.held_regularizers import held_regularizers, put_regularizers
 from kerasreg.regularizers import scaled_regularizer
-from kerasreg.regularizers.gate import without_gate
-from kerasreg.variables import layer_paths, named_variables, values_of
-
-# What building a model reads or advances in Keras, besides Python's and NumPy's random numbers.
-_NAMES, _SEED, _GENERATOR = "object_name_uids", "global_random_seed", "global_seed_generator"
-_SCOPE = "custom_objects_scope_dict"
+from kerasreg.variables import check_built, values_of
 
 
 def variables_of(model: keras.Model) -> list[keras.Variable]:
@@ -70,13 +61,13 @@ def fresh_values(model: keras.Model, seed: int) -> list[np.ndarray]:
     [(3, 2), (2,)]
     """
     seed = seed_number("seed", seed)
-    _check_built(model)
+    check_built(model)
     own = own_objects(model)
     with global_state_kept():
-        _set_seed(seed, exactly=bool(own))
+        set_seed(seed, exactly=bool(own))
         values = _values_of_layers_alone(model) if not own else None
         if values is None:
-            _set_seed(seed, exactly=bool(own))
+            set_seed(seed, exactly=bool(own))
             values = _values_by_id(model, rebuilt(model))
     return [values[id(variable)] for variable in variables_of(model)]
 
@@ -113,7 +104,7 @@ def copy_with(model: keras.Model, values: list[np.ndarray], strength: float) -> 
     >>> copy_with(model, fresh_values(model, seed=1), 0.5).layers[0].kernel_regularizer.l2
     0.05
     """
-    _check_built(model)
+    check_built(model)
     strength = finite_float("strength", strength, minimum=0)
     variables = variables_of(model)
     if len(values) != len(variables):
@@ -136,52 +127,6 @@ def copy_with(model: keras.Model, values: list[np.ndarray], strength: float) -> 
         twins[id(variable)].assign(value)
     put_regularizers(copied, held, scaled)
     return copied
-
-
-class Held(NamedTuple):
-    """Where the regularizers of a model are, by number, and the variable or place of each."""
-
-    regularizers: list[tuple[Any, str]]
-    by_layers: list[tuple[int, str, int]]
-    by_variables: list[int | None]
-
-
-def held_regularizers(model: keras.Model) -> Held:
-    """The regularizers of all variables and layers of a model, each object once, no gates."""
-    names = {id(variable): name for name, variable in named_variables(model)}
-    paths = layer_paths(model)
-    numbers: dict[int, int] = {}
-    regularizers: list[tuple[Any, str]] = []
-
-    def number(regularizer: Any, name: str) -> int:
-        if id(regularizer) not in numbers:
-            numbers[id(regularizer)] = len(regularizers)
-            regularizers.append((regularizer, name))
-        return numbers[id(regularizer)]
-
-    by_variables: list[int | None] = []
-    for variable in model.variables:
-        regularizer = without_gate(getattr(variable, "regularizer", None))
-        name = f"variable '{names.get(id(variable), variable.path)}'"
-        by_variables.append(None if regularizer is None else number(regularizer, name))
-    by_layers = []
-    for at, layer in enumerate(model._flatten_layers()):
-        for attribute, value in vars(layer).items():
-            value = without_gate(value)
-            # A plain function is known for a regularizer by the variable that it regularizes.
-            if isinstance(value, keras.Regularizer) or id(value) in numbers:
-                name = f"layer '{paths.get(id(layer), layer.name)}' ({attribute})"
-                by_layers.append((at, attribute, number(value, name)))
-    return Held(regularizers, by_layers, by_variables)
-
-
-def put_regularizers(model: keras.Model, held: Held, regularizers: list[Any]) -> None:
-    layers = model._flatten_layers()
-    for at, attribute, number in held.by_layers:
-        setattr(layers[at], attribute, regularizers[number])
-    for variable, own in zip(model.variables, held.by_variables, strict=True):
-        if own is not None or getattr(variable, "regularizer", None) is not None:
-            variable.regularizer = None if own is None else regularizers[own]
 
 
 def _scaled(regularizer: Any, name: str, strength: float) -> Any:
@@ -221,10 +166,23 @@ def rebuilt(model: keras.Model) -> keras.Model:
     ):
         raise _cannot_be_copied(model, "its config gives a model with other layers or variables")
     for layer, other in pairs:
-        if isinstance(layer, keras.layers.Lambda):  # a loaded lambda has lost its globals
-            other.function = layer.function
+        keep_function(layer, other)
     put_trainable(twin, *trainable_flags(model))
     return twin
+
+
+def keep_function(layer: Any, twin: Any) -> None:
+    """Lets the copy of a `Lambda` call the same function: a loaded one has lost its globals."""
+    if isinstance(layer, keras.layers.Lambda):
+        twin.function = layer.function
+
+
+def how_to_copy(what: str, whose: str) -> str:
+    """What a class of the user's own needs, for the end of an error."""
+    return (
+        f"Give {what} a `get_config()` with the arguments of the constructor, and a `build()` "
+        f"that makes all {whose} variables"
+    )
 
 
 def trainable_flags(model: keras.Model) -> tuple[list[bool], list[bool]]:
@@ -289,90 +247,9 @@ def own_objects(model: keras.Model) -> dict[str, Any]:
     return own
 
 
-def _set_seed(seed: int, *, exactly: bool) -> None:
-    """`keras.utils.set_random_seed`, or what of it Keras's own layers and initializers read.
-
-    The difference is TensorFlow's seed: to set it throws away all kernels, which costs as much as
-    building a model, and no layer of Keras reads it.
-    """
-    # Of Python's random numbers Keras reads those of `global_state_kept`.
-    if isinstance(seed_generator.python_random, random.Random):
-        seed_generator.python_random.seed(seed)
-    if exactly or keras.backend.backend() == "torch":
-        keras.utils.set_random_seed(seed)
-        return
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 the global state is the point
-    global_state.set_global_attribute(_SEED, seed)
-    global_state.set_global_attribute(_GENERATOR, None)
-
-
-@contextlib.contextmanager
-def global_state_kept() -> Iterator[None]:
-    """Puts back, at its end, the random state and Keras's counters of automatic names."""
-    keras_state = {
-        name: global_state.get_global_attribute(name)
-        for name in (_NAMES, _SEED, _GENERATOR, _SCOPE)
-    }
-    # The counters are counted up in place.
-    keras_state[_NAMES] = None if keras_state[_NAMES] is None else keras_state[_NAMES].copy()
-    # Another generator takes the place of Keras's, whose state is a variable.
-    global_state.set_global_attribute(_GENERATOR, None)
-    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
-    # Other threads, such as those of a cluster's worker, draw from Python's random numbers too,
-    # and would take some of those that follow from a seed.
-    pythons, seed_generator.python_random = seed_generator.python_random, random.Random()
-    tensorflow_state = _tensorflow_state()
-    with contextlib.ExitStack() as stack:
-        if keras.backend.backend() == "torch":
-            import torch
-
-            stack.enter_context(torch.random.fork_rng())
-        try:
-            yield
-        finally:
-            for name, value in keras_state.items():
-                global_state.set_global_attribute(name, value)
-            seed_generator.python_random = pythons
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)  # noqa: NPY002
-            if _tensorflow_state() != tensorflow_state:
-                _put_tensorflow_state(*tensorflow_state)
-
-
-def _tensorflow_state() -> tuple[Any, Any, Any]:
-    """TensorFlow's seed, what draws the seeds of its operations from it, and the state of that."""
-    module = sys.modules.get("tensorflow.python.eager.context")
-    context = module and module.context()
-    operation_seeds = getattr(context, "_rng", None)
-    state = operation_seeds.getstate() if operation_seeds else None
-    return getattr(context, "_seed", None), operation_seeds, state
-
-
-def _put_tensorflow_state(seed: Any, operation_seeds: Any, state: Any) -> None:
-    import tensorflow as tf
-
-    # Without the kernels, which were used and go on where they stopped if a seed comes again.
-    tf.random.set_seed(seed)
-    sys.modules["tensorflow.python.eager.context"].context()._rng = operation_seeds
-    if operation_seeds:
-        operation_seeds.setstate(state)
-
-
 def _cannot_be_copied(model: keras.Model, reason: str) -> ValueError:
     if "<lambda>" in own_objects(model):
         reason, fix = "a Python lambda is in it", "Write it as a function with a name"
     else:
-        fix = (
-            f"Give {type(model).__name__} and its layers a `get_config()` with the arguments of "
-            "the constructor, and a `build()` that makes all their variables"
-        )
-    return ValueError(
-        f"The model '{model.name}' cannot be copied: {reason}. {fix}; or pass "
-        '`initial_weights="model"` to start from the weights that the model has'
-    )
-
-
-def _check_built(model: keras.Model) -> None:
-    if not model.built:
-        named_variables(model)  # its error says how to build it
+        fix = how_to_copy(f"{type(model).__name__} and its layers", "their")
+    return ValueError(f"The model '{model.name}' cannot be copied: {reason}. {fix}")

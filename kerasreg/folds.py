@@ -15,6 +15,7 @@ from keras import tree
 from numpy.typing import ArrayLike
 
 from kerasreg.arguments import invalid_argument, seed_number
+from kerasreg.checks import is_dataset
 from kerasreg.gradients import checked_data, resolved_loss
 from kerasreg.typing import Folds, Loss, Samples
 
@@ -83,7 +84,7 @@ def fold_indices(
         Kohavi, A study of cross-validation and bootstrap for accuracy estimation and model
         selection (1995), sections 2 and 3: stratified folds have less variance.
     """
-    if hasattr(x, "element_spec"):
+    if is_dataset(x):
         raise ValueError("Folds need arrays; a tf.data.Dataset has no rows. Pass x and y")
     x, y, _ = checked_data(x, y, numbers=False)
     inputs, targets = tree.flatten(x)[0], tree.flatten(y)[0]

@@ -14,15 +14,9 @@ from keras.src.backend.common import global_state
 from keras.src.saving.serialization_lib import SafeModeScope
 
 from kerasreg.arguments import in_one_line
-from kerasreg.copies import (
-    Held,
-    global_state_kept,
-    held_regularizers,
-    put_regularizers,
-    put_trainable,
-    rebuilt,
-    trainable_flags,
-)
+from kerasreg.copies import put_trainable, rebuilt, trainable_flags
+from kerasreg.global_state import global_state_kept
+from kerasreg.held_regularizers import Held, held_regularizers, put_regularizers
 from kerasreg.variables import values_of
 
 

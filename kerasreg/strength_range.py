@@ -11,7 +11,7 @@ import numpy as np
 from keras.src.trainers.compile_utils import CompileLoss
 
 from kerasreg.arguments import checked_seeds, invalid_argument, some_of, whole_number
-from kerasreg.checks import check_losses, keras_optimizer
+from kerasreg.checks import check_losses, is_dataset, keras_optimizer
 from kerasreg.copies import copy_with, fresh_values
 from kerasreg.grid import train_grid
 from kerasreg.optimality import has_one_layer, strength_max
@@ -93,7 +93,7 @@ def largest_strength(
     check_loop_settings(model, epochs, batch_size, None, jit_compile)
     seeds = checked_seeds(seeds)
     n_strengths = whole_number("n_strengths", n_strengths, minimum=2)
-    if x is None or (y is None and not hasattr(x, "element_spec")):
+    if x is None or (y is None and not is_dataset(x)):
         name, value = ("y", y) if x is not None else ("x", x)
         raise invalid_argument(name, "an array of at least one sample", value)
     check_losses(loss)

@@ -11,6 +11,7 @@ from kerasreg.arguments import folder_or_none, invalid_argument, true_or_false, 
 from kerasreg.checks import check_losses, checked_metrics, checked_model, keras_optimizer
 from kerasreg.epoch import EpochPrograms
 from kerasreg.progress import check_verbose, progress_bar
+from kerasreg.proximal_optimizer import inner_optimizer
 from kerasreg.tables import TrainingRecord
 from kerasreg.training_data import (
     Arrays,
@@ -194,7 +195,7 @@ def _compiled_programs(
     if _PROGRAMS in vars(model) and model.compiled:
         programs: EpochPrograms
         known, programs = vars(model)[_PROGRAMS]
-        inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        inner = inner_optimizer(model)
         same_optimizer = optimizer is inner or optimizer is model.optimizer
         if same_optimizer and known == (settings, model.optimizer, trained_parts(model)):
             return programs

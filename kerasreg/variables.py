@@ -78,17 +78,22 @@ def build_on(model: keras.Model, x: Any) -> None:
         )
 
 
+def check_built(model: keras.Model) -> None:
+    """Raises, and says how to build it, if a model is not built."""
+    if not model.built:
+        raise ValueError(
+            f"The model '{model.name}' is not built, so it has no variables yet. Build it with "
+            "`model.build(input_shape)`, or call it on a batch of data"
+        )
+
+
 def owned_variables(model: keras.Model) -> list[OwnedVariable]:
     """All variables of a model, each once, in the order of the layer tree.
 
     Raises:
         ValueError: If the model is not built, so that it has no variables yet.
     """
-    if not model.built:
-        raise ValueError(
-            f"The model '{model.name}' is not built, so it has no variables yet. Build it with "
-            "`model.build(input_shape)`, or call it on a batch of data"
-        )
+    check_built(model)
     owner_paths = layer_paths(model)
     owned: dict[int, OwnedVariable] = {}
     taken: Counter[str] = Counter()

@@ -193,8 +193,8 @@ MUTANTS = [
         ("return strength * self.l1, strength * self.l2", "return self.l1, strength * self.l2"),
         ("return strength * self.l1, strength * self.l2", "return strength * self.l1, self.l2"),
         ('config["strength"] * factor', "factor"),
-        ("float(str(given)) * factor", "float(given) * factor"),
-        ("float(str(given)) * factor", "factor"),
+        ("as_given(getattr(regularizer, name)) * factor", "getattr(regularizer, name) * factor"),
+        ("as_given(getattr(regularizer, name)) * factor", "factor"),
     ),
     *_of(
         "priors.py",

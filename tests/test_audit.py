@@ -11,7 +11,7 @@ import kerasreg
 import kerasreg.surgery
 from kerasreg.optimizers import ProximalAdam, ProximalSGD
 from kerasreg.regularizers import MCP, ElasticNet, GroupLasso, KLSparsity
-from kerasreg.surgery.audit import VARIABLE_COLUMNS, WARNING_COLUMNS, audit
+from kerasreg.surgery.auditing.report import VARIABLE_COLUMNS, WARNING_COLUMNS, audit
 from kerasreg.variables import values_of
 
 BACKEND = keras.backend.backend()

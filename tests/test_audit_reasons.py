@@ -10,7 +10,8 @@ from test_audit import K, Quartic, compiled, data, dense, found_in, paste
 
 from kerasreg.optimizers import ProximalSGD
 from kerasreg.regularizers import ElasticNet, as_penalty
-from kerasreg.surgery import audit, audit_steps
+from kerasreg.surgery import audit
+from kerasreg.surgery.auditing import steps
 from kerasreg.variables import values_of
 
 # The rules are the same on every backend; what differs is in test_audit.
@@ -247,7 +248,7 @@ def test_a_backend_that_does_not_trace_is_named(monkeypatch):
         **{**vars(keras), "backend": SimpleNamespace(backend=lambda: "torch")}
     )
     model = dense("l2")
-    monkeypatch.setattr(audit_steps, "keras", keras_with_torch)
+    monkeypatch.setattr(steps, "keras", keras_with_torch)
     result = audit(model, *data(), train_step=lambda x, y: None)
     assert found_in(result) == []
     assert result.notes == (

@@ -24,6 +24,7 @@ from kerasreg.regularizers import (
     scaled_regularizer,
 )
 from kerasreg.regularizers.gate import Gate
+from kerasreg.surgery import shrink
 from kerasreg.variables import values_of
 
 # Keras's TensorFlow backend calls np.array on variables, which TensorFlow 2.21 has not learnt.
@@ -297,16 +298,73 @@ class Closed(keras.Model):
         return self.head(inputs)
 
 
-@pytest.mark.parametrize("action", [lambda m: fresh_values(m, 0), packed])
-def test_a_model_that_cannot_be_copied(action):
+def closed():
     model = Closed({3})
     model(np.zeros((1, 2), "float32"))
+    return model
+
+
+COPYING = {
+    "fresh_values": lambda model: fresh_values(model, 0),
+    "copy_with": lambda model: copy_with(model, [values_of(v) for v in variables_of(model)], 1.0),
+    "packed": packed,
+    "shrink": lambda model: shrink(model, timed=False),
+}
+
+
+@pytest.mark.parametrize("action", COPYING.values(), ids=COPYING)
+def test_a_model_that_cannot_be_copied(action):
     with pytest.raises(ValueError) as error:
-        action(model)
+        action(closed())
     message = str(error.value)
     assert re.match("The model 'closed' cannot be copied: ", message)
-    assert 'pass `initial_weights="model"` to start from the weights that the model' in message
+    assert message.endswith(
+        ". Give Closed and its layers a `get_config()` with the arguments of the constructor, and "
+        "a `build()` that makes all their variables"
+    )
     assert "\n" not in message
+
+
+def trained_grid(model, **settings):
+    from kerasreg.grid import train_grid
+
+    x, y = np.ones((8, 2), "float32"), np.ones((8, 3), "float32")
+    return train_grid(
+        model, x, y, strengths=[0.1], optimizer="sgd", loss="mse", epochs=1, verbose=0, **settings
+    )
+
+
+OWN_WEIGHTS = '; or pass `initial_weights="model"` to start from the weights that the model has'
+
+
+@pytest.mark.tensorflow
+def test_a_grid_of_a_model_that_cannot_be_copied_may_start_from_its_weights():
+    model = closed()
+    with pytest.raises(ValueError, match=re.escape(OWN_WEIGHTS) + "$"):
+        trained_grid(model)
+    record = trained_grid(model, initial_weights="model")
+    assert record.values(0.1)[0].shape == (2, 3)
+    with pytest.raises(ValueError, match="The model 'closed' cannot be copied: ") as error:
+        record.model(0.1)
+    assert "initial_weights" not in str(error.value)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("initial_weights", ["seed", "model"])
+def test_a_grid_of_a_model_that_draws_and_cannot_be_copied(initial_weights):
+    class Drawing(Closed):
+        def __init__(self, size):
+            super().__init__(size)
+            self.dropout = layers.Dropout(0.5)
+
+        def call(self, inputs, training=False):
+            return super().call(self.dropout(inputs, training=training))
+
+    model = Drawing({3})
+    model(np.zeros((1, 2), "float32"))
+    with pytest.raises(ValueError, match="The model 'drawing' cannot be copied: ") as error:
+        trained_grid(model, initial_weights=initial_weights)
+    assert "initial_weights" not in str(error.value)
 
 
 def test_a_layer_that_two_nested_models_share():
@@ -318,8 +376,7 @@ def test_a_layer_that_two_nested_models_share():
     assert str(error.value) == (
         "The model 'tied' cannot be copied: its config gives a model with other layers or "
         "variables. Give Functional and its layers a `get_config()` with the arguments of the "
-        "constructor, and a `build()` that makes all their variables; or pass "
-        '`initial_weights="model"` to start from the weights that the model has'
+        "constructor, and a `build()` that makes all their variables"
     )
 
 
@@ -330,7 +387,7 @@ def test_a_lambda_that_cannot_be_loaded_again():
         fresh_values(model, 0)
     assert str(error.value) == (
         "The model 'lost' cannot be copied: a Python lambda is in it. Write it as a function with "
-        'a name; or pass `initial_weights="model"` to start from the weights that the model has'
+        "a name"
     )
 
 

@@ -400,3 +400,15 @@ def test_in_the_middle_of_a_fit():
         return
     losses = model.fit(X, Y, epochs=3, batch_size=40, verbose=0, callbacks=[callback])
     assert losses.history["loss"][1] > losses.history["loss"][0] + 1
+
+
+def test_a_subclass_of_a_keras_regularizer_may_compute_anything():
+    class Squares(L2):
+        def __call__(self, x):
+            return self.l2 * x * x
+
+    model = sequential()
+    before = [variable.regularizer for variable in model.trainable_variables]
+    with pytest.raises(ValueError, match="expected a scalar for the weights 'dense/kernel'"):
+        regularize(model, {"dense": Squares(0.1)})
+    assert [variable.regularizer for variable in model.trainable_variables] == before

@@ -724,7 +724,7 @@ def test_a_wrong_result_is_not_returned(monkeypatch):
 
     model = mlp("sigmoid")
     put(model.layers[0], at=(..., [1]))
-    monkeypatch.setattr(rebuilding, "folded_constants", lambda site, analysis: None)
+    monkeypatch.setattr(rebuilding, "_folded_constants", lambda site, analysis: None)
     with pytest.raises(RuntimeError, match="output 'out' differs by"):
         shrink(model, timed=False)
 

@@ -297,7 +297,7 @@ class Workshop:
             values = own
             if self._needs_fresh():
                 if member.seed not in self._fresh:
-                    self._fresh[member.seed] = fresh_values(model, member.seed)
+                    self._fresh[member.seed] = self._fresh_values(member.seed)
                 values = self._fresh[member.seed]
             if self.task.initial_weights == "model":
                 # The weights are the model's; what is drawn in training follows from the seed.
@@ -308,9 +308,22 @@ class Workshop:
             found.append(values)
         return found
 
+    def _fresh_values(self, seed: int) -> list[np.ndarray]:
+        try:
+            return fresh_values(self.task.model, seed)
+        except ValueError as error:
+            if self._draws():  # then the weights of the model would not do either
+                raise
+            raise ValueError(
+                f'{error}; or pass `initial_weights="model"` to start from the weights that the '
+                "model has"
+            ) from error
+
     def _needs_fresh(self) -> bool:
-        draws = any(v.name == "seed_generator_state" for v in variables_of(self.task.model))
-        return self.task.initial_weights == "seed" or draws
+        return self.task.initial_weights == "seed" or self._draws()
+
+    def _draws(self) -> bool:
+        return any(v.name == "seed_generator_state" for v in variables_of(self.task.model))
 
 
 def _example(dataset: Any) -> tuple[Any, Any]:

@@ -12,6 +12,9 @@ from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import AbsolutePlusSquare
 from kerasreg.typing import Regularizer, Tensor
 
+# A subclass may compute anything, so only the classes themselves are known.
+BUILTIN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+
 
 @keras.saving.register_keras_serializable(package="kerasreg")
 class KerasPenalty(AbsolutePlusSquare):
@@ -33,7 +36,7 @@ class KerasPenalty(AbsolutePlusSquare):
     """
 
     def __init__(self, regularizer: keras.Regularizer):
-        if type(regularizer) not in _BUILTIN:
+        if type(regularizer) not in BUILTIN:
             raise TypeError(
                 "Invalid type for argument `regularizer`: expected an instance of "
                 "keras.regularizers.L1, L2 or L1L2. "
@@ -58,10 +61,6 @@ class KerasPenalty(AbsolutePlusSquare):
         return cls(keras.saving.deserialize_keras_object(config["regularizer"]))
 
 
-# A subclass may compute anything, so only the classes themselves are known.
-_BUILTIN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
-
-
 def as_penalty(regularizer: Regularizer) -> Penalty:
     """The penalty behind a regularizer: itself, or Keras's own L1, L2, L1L2 adapted.
 
@@ -83,7 +82,7 @@ def as_penalty(regularizer: Regularizer) -> Penalty:
         return regularizer
     if isinstance(regularizer, Gate):
         return regularizer.penalty
-    if type(regularizer) in _BUILTIN:
+    if type(regularizer) in BUILTIN:
         return KerasPenalty(regularizer)
     raise TypeError(
         f"No penalty is known for the regularizer {regularizer!r} of type "
@@ -92,6 +91,23 @@ def as_penalty(regularizer: Regularizer) -> Penalty:
         "`_value(w, strength)`, `_prox(w, step_size, strength)`, "
         "`_subdiff_distance(w, grad, strength)`, `_strength_max(grad)` and `get_config()`"
     )
+
+
+def as_given(value: Any) -> Any:
+    """0.1 where Keras keeps 0.10000000149: the shortest number that rounds to the same one.
+
+    Keras keeps the factors of `L1` and `L2` as tensors and learning rates as float32 variables,
+    so that a float of theirs may be a float32 too. What is no single number stays as it is.
+    """
+    if isinstance(value, float):
+        with np.errstate(over="ignore"):  # then it is none of theirs
+            single = np.float32(value)
+        return float(str(single)) if float(single) == value else value
+    if ops.is_tensor(value) or isinstance(value, np.ndarray):
+        array = np.asarray(ops.convert_to_numpy(value))
+        if array.ndim == 0 and array.dtype != bool:
+            return float(str(array[()]))
+    return value
 
 
 def scaled_regularizer(regularizer: Regularizer, factor: float) -> Regularizer:
@@ -130,12 +146,10 @@ def scaled_regularizer(regularizer: Regularizer, factor: float) -> Regularizer:
             config["strength"] = config["strength"] * factor
             return type(regularizer).from_config(config)
         reason = "its `get_config()` has no 'strength'"
-    elif type(regularizer) in _BUILTIN:
+    elif type(regularizer) in BUILTIN:
         scaled = type(regularizer)()
         for name in scaled.get_config():
-            # L1 keeps a float32 tensor; the shortest number that rounds to it is what was given.
-            given = np.asarray(ops.convert_to_numpy(getattr(regularizer, name)))[()]
-            setattr(scaled, name, float(str(given)) * factor)
+            setattr(scaled, name, as_given(getattr(regularizer, name)) * factor)
         return scaled
     else:
         reason = "it is none of keras.regularizers.L1, L2, L1L2 and no kerasreg Penalty"

@@ -1,6 +1,6 @@
 """Surgery on a model that exists: put regularizers on, audit it, refit its support, shrink it."""
 
-from kerasreg.surgery.audit import Audit, audit
+from kerasreg.surgery.auditing.report import Audit, audit
 from kerasreg.surgery.low_rank import LowRank, low_rank
 from kerasreg.surgery.refit import fixed_support, refit_support
 from kerasreg.surgery.regularize import regularize

@@ -1,15 +1,15 @@
 """What each layer of Keras does to channels: one rule for a kind of layer.
 
-A rule takes what is known of the inputs, notes in the analysis how the layer changes with its
-channels, and returns what is known of the output, or the reason why the layer is left whole. Only
-the classes that are named here have a rule, not their subclasses, and only with the variables that
-they have by themselves: quantized layers and those with LoRA adapters have others.
+A rule takes what is known of the inputs, notes down how the layer changes with its channels, and
+returns what is known of the output, or the reason why the layer is left whole. Only the classes
+that are named here have a rule, not their subclasses, and only with the variables that they have
+by themselves: quantized layers and those with LoRA adapters have others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,17 +18,17 @@ from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
 
 from kerasreg.surgery import unit_rules
-from kerasreg.surgery.sites import Channels, Site
-from kerasreg.surgery.unit_rules import (
+from kerasreg.surgery.layer_kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSES
+from kerasreg.surgery.units import (
     ELEMENTWISE_LAYERS,
+    Channels,
+    Site,
+    Units,
     at_format,
     evaluated,
     is_elementwise,
 )
 from kerasreg.variables import values_of
-
-if TYPE_CHECKING:
-    from kerasreg.surgery.channels import Analysis
 
 # At inference they pass everything on.
 _NOISE_LAYERS = (
@@ -48,10 +48,6 @@ _ELEMENTWISE_OPERATIONS = (
     *(nn_ops.Softplus, nn_ops.Softsign, nn_ops.HardTanh),
     *(numpy_ops.Tanh, numpy_ops.Negative, numpy_ops.Abs, numpy_ops.Absolute, numpy_ops.Square),
 )
-_CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
-_TRANSPOSES = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
-_DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
-_SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
 _MAX_POOLING = (layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D)
 _AVERAGE_POOLING = (layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D)
 _GLOBAL_POOLING = (
@@ -64,11 +60,11 @@ _CROPPING = (layers.Cropping1D, layers.Cropping2D, layers.Cropping3D)
 _PADDING = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D)
 
 
-def passed(analysis: Analysis, node: Any, sources: list[Channels], shared: bool) -> Channels | str:
+def passed(known: Units, node: Any, sources: list[Channels], shared: bool) -> Channels | str:
     """What a call of a layer or operation makes of channels, or the reason to leave it whole.
 
     Args:
-        analysis: Takes down which sizes and variables of the layer change.
+        known: Takes down which sizes and variables of the layer change.
         node: The call.
         sources: What is known of the inputs, in the order of `node.arguments.keras_tensors`.
         shared: Whether there are other calls of the layer. It has no variables then, or only the
@@ -82,7 +78,7 @@ def passed(analysis: Analysis, node: Any, sources: list[Channels], shared: bool)
         return "it has variables that its class alone does not have"
     if shared and rule is _reshape:
         return "it is used more than once"
-    return rule(analysis, node, sources)
+    return rule(known, node, sources)
 
 
 def _foreign_variables(layer: layers.Layer) -> bool:
@@ -96,18 +92,16 @@ def _foreign_variables(layer: layers.Layer) -> bool:
 # Layers that treat each channel alone.
 
 
-def _depthwise(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
+def _depthwise(known: Units, node: Any, sources: list[Channels]) -> Channels | str:
     layer = node.operation
     if not is_elementwise(layer.activation):
         return "its activation is not known to treat each channel alone"
     kernel = values_of(layer.kernel)
     spatial = tuple(range(kernel.ndim - 2))
     n, multiplier = kernel.shape[-2:]
-    source = at_format(analysis, layer, sources[0], n)
+    source = at_format(known, layer, sources[0], n)
     ids = np.repeat(source.ids, multiplier)
-    analysis.sites[id(layer)] = Site(
-        layer, slices={"kernel": [(-2, source.ids)], "bias": [(0, ids)]}
-    )
+    known.sites[id(layer)] = Site(layer, slices={"kernel": [(-2, source.ids)], "bias": [(0, ids)]})
     dead = ~(kernel != 0).any(axis=spatial)
     value = source.constant[:, None]
     # At the borders of a padded image fewer weights are met.
@@ -118,13 +112,13 @@ def _depthwise(analysis: Analysis, node: Any, sources: list[Channels]) -> Channe
     return Channels(source.axis, ids, constant, tuple(node.outputs[0].shape))
 
 
-def _batch_normalization(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
+def _batch_normalization(known: Units, node: Any, sources: list[Channels]) -> Channels | str:
     layer = node.operation
     source = sources[0]
     if source.axis is None or layer.axis % len(source.shape) != source.axis:
         return "it does not normalize the axis of the channels"
     names = _VARIABLES[layers.BatchNormalization]
-    analysis.sites[id(layer)] = Site(layer, slices={name: [(0, source.ids)] for name in names})
+    known.sites[id(layer)] = Site(layer, slices={name: [(0, source.ids)] for name in names})
     mean, variance = values_of(layer.moving_mean), values_of(layer.moving_variance)
     scale = 1 / np.sqrt(variance.astype(float) + layer.epsilon)
     if layer.scale:
@@ -134,7 +128,7 @@ def _batch_normalization(analysis: Analysis, node: Any, sources: list[Channels])
     return source._replace(constant=constant)
 
 
-def _prelu(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
+def _prelu(known: Units, node: Any, sources: list[Channels]) -> Channels | str:
     layer, source = node.operation, sources[0]
     alpha = values_of(layer.alpha)
     if source.axis is None:
@@ -143,13 +137,13 @@ def _prelu(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels |
     own = own.reshape(len(own), -1)
     if len(own) == len(source.ids) > 1:
         slices = {"alpha": [(source.axis - 1, source.ids)]}
-        analysis.sites[id(layer)] = Site(layer, slices=slices)
+        known.sites[id(layer)] = Site(layer, slices=slices)
     slope = np.where((own == own[:, :1]).all(axis=1), own[:, 0].astype(float), np.nan)
     value = source.constant
     return source._replace(constant=np.where(value >= 0, value, value * slope))
 
 
-def _elementwise(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
+def _elementwise(known: Units, node: Any, sources: list[Channels]) -> Channels | str:
     """Everything that computes each number of the output from those at the same place."""
     operation = node.operation
     if isinstance(operation, layers.Activation) and not is_elementwise(operation.activation):
@@ -180,7 +174,7 @@ def _elementwise(analysis: Analysis, node: Any, sources: list[Channels]) -> Chan
     if noise_shape is not None and noise_shape[first.axis] not in (None, 1):
         return "its `noise_shape` names the number of channels"
     for source in sources[1:]:
-        analysis.unite(first.ids, source.ids)
+        known.unite(first.ids, source.ids)
     tensors = [id(x) for x in arguments.keras_tensors]
 
     def call(*values: Any) -> Any:
@@ -193,7 +187,7 @@ def _elementwise(analysis: Analysis, node: Any, sources: list[Channels]) -> Chan
     return first._replace(constant=constant, shape=tuple(node.outputs[0].shape))
 
 
-def _pooling(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
+def _pooling(known: Units, node: Any, sources: list[Channels]) -> Channels | str:
     """Pooling, cropping, padding and enlarging, which leave the axis of the channels alone."""
     layer, source = node.operation, sources[0]
     shape = tuple(node.outputs[0].shape)
@@ -209,13 +203,13 @@ def _pooling(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels
     return source._replace(axis=axis, constant=constant, shape=shape)
 
 
-def _repeat(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
+def _repeat(known: Units, node: Any, sources: list[Channels]) -> Channels | str:
     if sources[0].axis is None:
         return "the number of its channels is not known"
     return sources[0]._replace(axis=2, shape=tuple(node.outputs[0].shape))
 
 
-def _concatenation(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
+def _concatenation(known: Units, node: Any, sources: list[Channels]) -> Channels | str:
     first = sources[0]
     shape = tuple(node.outputs[0].shape)
     if any(s.axis is None or s.axis != first.axis for s in sources):
@@ -226,7 +220,7 @@ def _concatenation(analysis: Analysis, node: Any, sources: list[Channels]) -> Ch
         return first._replace(ids=ids, constant=constant, shape=shape)
     constant = first.constant
     for source in sources[1:]:
-        analysis.unite(first.ids, source.ids)
+        known.unite(first.ids, source.ids)
         constant = np.where(constant == source.constant, constant, np.nan)
     return first._replace(constant=constant, shape=shape)
 
@@ -234,27 +228,25 @@ def _concatenation(analysis: Analysis, node: Any, sources: list[Channels]) -> Ch
 # Layers that move the numbers about.
 
 
-def _flatten(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
+def _flatten(known: Units, node: Any, sources: list[Channels]) -> Channels | str:
     def moved(grid: np.ndarray) -> np.ndarray:
         if node.operation.data_format == "channels_first" and grid.ndim > 1:
             grid = np.moveaxis(grid, 0, -1)
         return grid.reshape(-1)
 
-    return _moved(analysis, node, sources[0], moved)
+    return _moved(known, node, sources[0], moved)
 
 
-def _reshape(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
+def _reshape(known: Units, node: Any, sources: list[Channels]) -> Channels | str:
     shape = tuple(node.outputs[0].shape[1:])
-    out = _moved(analysis, node, sources[0], lambda grid: grid.reshape(shape))
+    out = _moved(known, node, sources[0], lambda grid: grid.reshape(shape))
     if not isinstance(out, str):
         assert out.axis is not None
-        analysis.sites[id(node.operation)] = Site(
-            node.operation, target_shape=(out.axis - 1, out.ids)
-        )
+        known.sites[id(node.operation)] = Site(node.operation, target_shape=(out.axis - 1, out.ids))
     return out
 
 
-def _permutation(analysis: Analysis, node: Any, sources: list[Channels]) -> Channels | str:
+def _permutation(known: Units, node: Any, sources: list[Channels]) -> Channels | str:
     if sources[0].axis is None:
         return "the number of its channels is not known"
     axis = node.operation.dims.index(sources[0].axis) + 1
@@ -262,7 +254,7 @@ def _permutation(analysis: Analysis, node: Any, sources: list[Channels]) -> Chan
 
 
 def _moved(
-    analysis: Analysis, node: Any, source: Channels, move: Callable[[np.ndarray], np.ndarray]
+    known: Units, node: Any, source: Channels, move: Callable[[np.ndarray], np.ndarray]
 ) -> Channels | str:
     """Channels after their numbers were put elsewhere without changing their order in memory."""
     shape = tuple(node.outputs[0].shape)
@@ -280,7 +272,7 @@ def _moved(
     ids = np.moveaxis(ids, axis, -1).reshape(-1, ids.shape[axis])
     constant = np.moveaxis(constant, axis, -1).reshape(ids.shape)
     if len(varying) > 1:  # units at several places of one channel go together or not at all
-        analysis.unite(np.broadcast_to(ids[0], ids.shape).reshape(-1), ids.reshape(-1))
+        known.unite(np.broadcast_to(ids[0], ids.shape).reshape(-1), ids.reshape(-1))
     same = (constant == constant[0]).all(axis=0)
     return Channels(axis + 1, ids[0], np.where(same, constant[0], np.nan), shape)
 
@@ -290,17 +282,17 @@ _VARIABLES: dict[type, tuple[str, ...]] = {
     layers.Embedding: ("embeddings",),
     layers.BatchNormalization: ("gamma", "beta", "moving_mean", "moving_variance"),
     layers.PReLU: ("alpha",),
-    **dict.fromkeys((*_CONVOLUTIONS, *_TRANSPOSES, *_DEPTHWISE), ("kernel", "bias")),
-    **dict.fromkeys(_SEPARABLE, ("depthwise_kernel", "pointwise_kernel", "bias")),
+    **dict.fromkeys((*CONVOLUTIONS, *TRANSPOSES, *DEPTHWISE), ("kernel", "bias")),
+    **dict.fromkeys(SEPARABLE, ("depthwise_kernel", "pointwise_kernel", "bias")),
 }
 
-_RULES: dict[type, Callable[[Analysis, Any, list[Channels]], Channels | str]] = {
+_RULES: dict[type, Callable[[Units, Any, list[Channels]], Channels | str]] = {
     layers.Dense: unit_rules.dense,
-    **dict.fromkeys(_CONVOLUTIONS, unit_rules.convolution),
-    **dict.fromkeys(_TRANSPOSES, unit_rules.transpose),
-    **dict.fromkeys(_SEPARABLE, unit_rules.separable),
+    **dict.fromkeys(CONVOLUTIONS, unit_rules.convolution),
+    **dict.fromkeys(TRANSPOSES, unit_rules.transpose),
+    **dict.fromkeys(SEPARABLE, unit_rules.separable),
     layers.Embedding: unit_rules.embedding,
-    **dict.fromkeys(_DEPTHWISE, _depthwise),
+    **dict.fromkeys(DEPTHWISE, _depthwise),
     layers.BatchNormalization: _batch_normalization,
     layers.PReLU: _prelu,
     **dict.fromkeys((layers.Activation, layers.Rescaling, *ELEMENTWISE_LAYERS), _elementwise),

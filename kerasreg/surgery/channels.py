@@ -10,7 +10,6 @@ reads it as a constant that it can take into its bias. What each layer does is i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -19,10 +18,11 @@ from keras.src.models.functional import Functional
 from numpy.typing import NDArray
 
 from kerasreg.surgery import channel_rules
-from kerasreg.surgery.sites import Channels, Site
+from kerasreg.surgery.graphs import all_nodes, graph_of, own_nodes
+from kerasreg.surgery.units import Channels, Site, Units
 
-INPUT = "it is an input of the model"
-OUTPUT = "its units are outputs of the model"
+_INPUT = "it is an input of the model"
+_OUTPUT = "its units are outputs of the model"
 
 
 class Analysis:
@@ -33,63 +33,34 @@ class Analysis:
     """
 
     def __init__(self, model: keras.Model):
-        self.sites: dict[int, Site] = {}
+        self._units = Units()
         self.left_whole: dict[int, str] = {}
         # New shapes of the inputs of models within the model, by the id of the model.
         self.nested_inputs: dict[int, list[Channels]] = {}
-        self._parent: list[int] = []
-        self._reasons: list[tuple[np.ndarray, str]] = []
         graph = graph_of(model)
         assert graph is not None
         self._n_uses = Counter(id(node.operation) for node in all_nodes(graph))
-        inputs = [self.unknown(tensor.shape, INPUT) for tensor in graph.inputs]
+        inputs = [self._units.unknown(tensor.shape, _INPUT) for tensor in graph.inputs]
         for channels in self._walk(graph, inputs):
-            self.protect(channels.ids, OUTPUT)
-        self._roots = np.array([self._root(i) for i in range(len(self._parent))], dtype=int)
+            self._units.protect(channels.ids, _OUTPUT)
+        self._roots = self._units.roots()
         self._protected: dict[int, str] = {}
         # Of several reasons the first is told, and this one says most.
-        for ids, reason in sorted(self._reasons, key=lambda found: found[1] != OUTPUT):
+        for ids, reason in sorted(self._units.reasons, key=lambda found: found[1] != _OUTPUT):
             for root in np.unique(self._roots[ids]):
                 self._protected.setdefault(int(root), reason)
         self._decide()
 
-    # What the rules of the layers call.
-
-    def fresh(self, n: int) -> np.ndarray:
-        start = len(self._parent)
-        self._parent.extend(range(start, start + n))
-        return np.arange(start, start + n)
-
-    def unite(self, first: np.ndarray, second: np.ndarray) -> None:
-        """Lets pairs of units stay or go together."""
-        for a, b in {*zip(first.tolist(), second.tolist(), strict=True)}:
-            self._parent[self._root(a)] = self._root(b)
-
-    def protect(self, ids: np.ndarray, reason: str) -> None:
-        self._reasons.append((ids, reason))
-
-    def unknown(self, shape: tuple[int | None, ...], reason: str) -> Channels:
-        """A tensor of which nothing may go and nothing is constant."""
-        n = shape[-1] if len(shape) > 1 else None
-        ids = self.fresh(n or 0)
-        self.protect(ids, reason)
-        axis = len(shape) - 1 if n is not None else None
-        return Channels(axis, ids, np.full(len(ids), np.nan), tuple(shape))
-
-    def along(self, channels: Channels, axis: int, n: int, reason: str) -> Channels:
-        """The channels along another axis: themselves, or unknown if theirs is elsewhere."""
-        if channels.axis == axis and len(channels.ids) == n:
-            return channels
-        self.protect(channels.ids, reason)
-        ids = self.fresh(n)
-        self.protect(ids, reason)
-        return Channels(axis, ids, np.full(n, np.nan), channels.shape)
+    @property
+    def sites(self) -> dict[int, Site]:
+        """The layers that change with the channels, by `id(layer)`."""
+        return self._units.sites
 
     # The way through the graph.
 
     def _walk(self, graph: Functional, inputs: list[Channels]) -> list[Channels]:
         known = {id(x): channels for x, channels in zip(graph.inputs, inputs, strict=True)}
-        for node in _nodes(graph):
+        for node in own_nodes(graph):
             sources = [known[id(x)] for x in node.arguments.keras_tensors]
             for tensor, channels in zip(node.outputs, self._passed(node, sources), strict=True):
                 known[id(tensor)] = channels
@@ -110,7 +81,7 @@ class Analysis:
             return self.opaque(node, sources, "it is called with more than its inputs")
         if shared and (operation.variables if _is_layer(operation) else False):
             return self.opaque(node, sources, "it is used more than once")
-        passed = channel_rules.passed(self, node, sources, shared)
+        passed = channel_rules.passed(self._units, node, sources, shared)
         if isinstance(passed, str):
             return self.opaque(node, sources, passed)
         return [passed]
@@ -126,19 +97,19 @@ class Analysis:
                     inputs.append(channels._replace(shape=tuple(tensor.shape)))
                 else:
                     reason = f"they go into the model '{node.operation.name}' in another shape"
-                    self.protect(channels.ids, reason)
-                    inputs.append(self.unknown(tensor.shape, reason))
+                    self._units.protect(channels.ids, reason)
+                    inputs.append(self._units.unknown(tensor.shape, reason))
             self.nested_inputs[id(node.operation)] = inputs
             return self._walk(nested, inputs)
         reason = f"it is at the border of the model '{node.operation.name}', used more than once"
         for channels in sources:
-            self.protect(channels.ids, reason)
+            self._units.protect(channels.ids, reason)
         if id(node.operation) not in self.nested_inputs:
-            inputs = [self.unknown(tensor.shape, reason) for tensor in nested.inputs]
+            inputs = [self._units.unknown(tensor.shape, reason) for tensor in nested.inputs]
             self.nested_inputs[id(node.operation)] = inputs
             for channels in self._walk(nested, inputs):
-                self.protect(channels.ids, reason)
-        return [self.unknown(tensor.shape, reason) for tensor in node.outputs]
+                self._units.protect(channels.ids, reason)
+        return [self._units.unknown(tensor.shape, reason) for tensor in node.outputs]
 
     def opaque(self, node: Any, sources: list[Channels], reason: str) -> list[Channels]:
         """The outputs of a layer that is left whole, with all that it reads."""
@@ -146,19 +117,19 @@ class Analysis:
         if _is_layer(operation):
             self.left_whole.setdefault(id(operation), reason)
         for channels in sources:
-            self.protect(
+            self._units.protect(
                 channels.ids,
                 f"its units go into '{operation.name}' ({type(operation).__name__}), which is "
                 f"left whole: {reason}",
             )
-        return [self.unknown(tensor.shape, reason) for tensor in node.outputs]
+        return [self._units.unknown(tensor.shape, reason) for tensor in node.outputs]
 
     # What can go.
 
     def _decide(self) -> None:
-        self._needed = np.zeros(len(self._parent), dtype=bool)
+        self._needed = np.zeros(len(self._roots), dtype=bool)
         self._needed[list(self._protected)] = True
-        self._inert = np.zeros(len(self._parent), dtype=bool)
+        self._inert = np.zeros(len(self._roots), dtype=bool)
         readings = [site.reading for site in self.sites.values() if site.reading]
         changed = True
         while changed:
@@ -191,54 +162,6 @@ class Analysis:
 
     def kept(self, ids: NDArray[np.intp]) -> NDArray[np.bool_]:
         return self.needed(ids) | self.inert(ids)
-
-    def _root(self, i: int) -> int:
-        while self._parent[i] != i:
-            self._parent[i] = i = self._parent[self._parent[i]]
-        return i
-
-
-def graph_of(model: Any) -> Functional | None:
-    """The functional graph that a model computes, None if it computes anything else.
-
-    Subclasses count if they inherit `call`, such as those that only change the training step.
-    """
-    if isinstance(model, keras.Sequential) and type(model).call is keras.Sequential.call:
-        return model._functional
-    if isinstance(model, Functional) and type(model).call is Functional.call:
-        return model
-    return None
-
-
-def all_nodes(graph: Functional, *, each_call: bool = False) -> list[Any]:
-    """The calls of a graph, with those in the models within it.
-
-    Args:
-        graph: A functional graph.
-        each_call: Whether the calls in a model count each time that it is called, or once.
-    """
-    seen: set[int] = set()
-
-    def walk(graph: Functional) -> Iterator[Any]:
-        for node in _nodes(graph):
-            yield node
-            nested = graph_of(node.operation)
-            if nested is not None and (each_call or id(nested) not in seen):
-                seen.add(id(nested))
-                yield from walk(nested)
-
-    return list(walk(graph))
-
-
-def _nodes(graph: Functional) -> list[Any]:
-    """The calls of the layers of a graph, from the inputs to the outputs."""
-    by_depth = graph._nodes_by_depth
-    return [
-        node
-        for depth in sorted(by_depth, reverse=True)
-        for node in by_depth[depth]
-        if not node.is_input
-    ]
 
 
 def _is_layer(operation: Any) -> bool:

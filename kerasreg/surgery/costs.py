@@ -13,7 +13,8 @@ import numpy as np
 from keras import layers
 from keras.src.models.functional import Functional
 
-from kerasreg.surgery.channels import all_nodes, graph_of
+from kerasreg.surgery.graphs import all_nodes, graph_of
+from kerasreg.surgery.layer_kinds import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSES
 from kerasreg.variables import values_of
 
 # A round of timing repeats a call until it takes this long, so that the clock's grain is small.
@@ -23,12 +24,8 @@ _ROUNDS = 9
 _OPEN_LENGTH = 32
 
 # What a multiply-add of the kernel is repeated for: the positions of the output or of the input.
-_PER_OUTPUT = (
-    *(layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D),
-    *(layers.DepthwiseConv1D, layers.DepthwiseConv2D),
-    *(layers.SeparableConv1D, layers.SeparableConv2D),
-)
-_PER_INPUT = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+_PER_OUTPUT = (layers.Dense, *CONVOLUTIONS, *DEPTHWISE, *SEPARABLE)
+_PER_INPUT = TRANSPOSES
 
 
 def n_flops(model: keras.Model) -> float:

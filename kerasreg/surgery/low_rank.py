@@ -11,14 +11,14 @@ from keras import layers
 
 from kerasreg.arguments import float_between
 from kerasreg.checks import checked_model
-from kerasreg.surgery.channels import graph_of
+from kerasreg.surgery.graphs import graph_of
 from kerasreg.surgery.rebuilding import Rebuilding, copy_of
-from kerasreg.variables import layer_paths, named_variables, values_of
+from kerasreg.variables import check_built, layer_paths, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RANK_COLUMNS = ("layer", "inputs", "units", "rank", "error", "parameters", "parameters_after")
+_RANK_COLUMNS = ("layer", "inputs", "units", "rank", "error", "parameters", "parameters_after")
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,7 @@ def low_rank(model: keras.Model, tolerance: float) -> LowRank:
 
     tolerance = float_between("tolerance", tolerance, 0.0, 1.0)
     checked_model(model)
-    if not model.built:
-        named_variables(model)  # its error says how to build it
+    check_built(model)
     if graph_of(model) is None:
         raise ValueError(
             f"The model '{model.name}' cannot be rebuilt with other layers: what "
@@ -121,4 +120,4 @@ def low_rank(model: keras.Model, tolerance: float) -> LowRank:
         for name, value in values.items():
             getattr(layer, name).assign(value)
     ordered = [rows[path] for path in paths.values() if path in rows]
-    return LowRank(new, pd.DataFrame(ordered, columns=list(RANK_COLUMNS)))
+    return LowRank(new, pd.DataFrame(ordered, columns=list(_RANK_COLUMNS)))

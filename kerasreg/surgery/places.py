@@ -3,10 +3,9 @@
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
-from keras import ops
 
 from kerasreg.regularizers.gate import without_gate
+from kerasreg.regularizers.keras_builtin import as_given
 from kerasreg.variables import owned_variables
 
 # Arguments of Keras's layers by the name of the variable. No stem gives them: the kernel of
@@ -86,14 +85,5 @@ def described(regularizer: Any) -> str:
         config = regularizer.get_config()
     except NotImplementedError:  # Keras asks for it only when a model is saved
         return type(regularizer).__name__
-    settings = ", ".join(f"{name}={_plain(value)!r}" for name, value in config.items())
+    settings = ", ".join(f"{name}={as_given(value)!r}" for name, value in config.items())
     return f"{type(regularizer).__name__}({settings})"
-
-
-def _plain(value: Any) -> Any:
-    """Keras's L1 and L2 keep float32 tensors: 0.1 and not 0.10000000149."""
-    if isinstance(value, float) or ops.is_tensor(value) or isinstance(value, np.ndarray):
-        array = np.asarray(value)
-        if array.ndim == 0 and float(np.float32(array)) == float(array):
-            return float(str(np.float32(array)))
-    return value

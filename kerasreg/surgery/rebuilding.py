@@ -10,9 +10,11 @@ import numpy as np
 from keras.src.models.functional import Functional
 from keras.src.saving.serialization_lib import SafeModeScope
 
-from kerasreg.copies import global_state_kept, own_objects, rebuilt
-from kerasreg.surgery.channels import Analysis, graph_of
-from kerasreg.surgery.sites import Site
+from kerasreg.copies import how_to_copy, keep_function, own_objects, rebuilt
+from kerasreg.global_state import global_state_kept
+from kerasreg.surgery.channels import Analysis
+from kerasreg.surgery.graphs import graph_of
+from kerasreg.surgery.units import Site
 from kerasreg.variables import values_of
 
 
@@ -30,7 +32,7 @@ class Rebuilding:
 
     def __init__(
         self,
-        replace: Callable[[Any], list[Any] | None],
+        replace: Callable[[Any], list[Any] | None] = lambda layer: None,
         input_shapes: Callable[[Any], list[tuple[int | None, ...]] | None] = lambda model: None,
     ):
         self._replace, self._input_shapes = replace, input_shapes
@@ -45,8 +47,8 @@ class Rebuilding:
         ):
             new = self._model(model)
             for layer, copy in self._copies:
-                copy_values(layer, copy)
-        without_regularizers(new)
+                _copy_values(layer, copy)
+        _take_regularizers_off(new)
         return new
 
     def _model(self, model: Any) -> Any:
@@ -101,22 +103,32 @@ class Rebuilding:
         return self._made[id(operation)]
 
 
-def shrunk(model: keras.Model, analysis: Analysis | None) -> keras.Model:
-    """The model without the units that can go; a plain copy if there is no analysis."""
-    sites = {} if analysis is None else analysis.sites
+def plain_copy(model: keras.Model) -> keras.Model:
+    """The same model, but for regularizers and what it is compiled with."""
+    if graph_of(model) is not None:
+        return Rebuilding()(model)
+    with global_state_kept():
+        new = rebuilt(model)
+        _copy_values(model, new)
+    _take_regularizers_off(new)
+    return new
+
+
+def shrunk(model: keras.Model, analysis: Analysis) -> keras.Model:
+    """The model without the units that can go."""
     made: list[tuple[Site, Any, np.ndarray | None]] = []
 
     def replace(layer: Any) -> list[Any] | None:
-        site = sites.get(id(layer))
-        if site is None or analysis is None:
+        site = analysis.sites.get(id(layer))
+        if site is None:
             return None
-        folded = folded_constants(site, analysis)
-        made.append((site, copy_of(layer, sizes_of(site, analysis, folded)), folded))
+        folded = _folded_constants(site, analysis)
+        made.append((site, copy_of(layer, _sizes_of(site, analysis, folded)), folded))
         return [made[-1][1]]
 
     def input_shapes(nested: Any) -> list[tuple[int | None, ...]] | None:
-        found = None if analysis is None else analysis.nested_inputs.get(id(nested))
-        if found is None or analysis is None:
+        found = analysis.nested_inputs.get(id(nested))
+        if found is None:
             return None
         return [
             tuple(
@@ -126,20 +138,13 @@ def shrunk(model: keras.Model, analysis: Analysis | None) -> keras.Model:
             for channels in found
         ]
 
-    if graph_of(model) is None:
-        with global_state_kept():
-            new = rebuilt(model)
-            copy_values(model, new)
-        without_regularizers(new)
-        return new
     new = Rebuilding(replace, input_shapes)(model)
     for site, layer, folded in made:
-        assert analysis is not None
         _put_values(site, analysis, layer, folded)
     return new
 
 
-def sizes_of(site: Site, analysis: Analysis, folded: np.ndarray | None) -> dict[str, Any]:
+def _sizes_of(site: Site, analysis: Analysis, folded: np.ndarray | None) -> dict[str, Any]:
     """The arguments of the layer's constructor that change."""
     changes: dict[str, Any] = {
         argument: int(analysis.kept(ids).sum()) for argument, ids in site.sizes.items()
@@ -155,7 +160,7 @@ def sizes_of(site: Site, analysis: Analysis, folded: np.ndarray | None) -> dict[
     return changes
 
 
-def folded_constants(site: Site, analysis: Analysis) -> np.ndarray | None:
+def _folded_constants(site: Site, analysis: Analysis) -> np.ndarray | None:
     """What the constants in channels that go added to each unit; None if that is nothing."""
     reading = site.reading
     if reading is None or reading.folding is None:
@@ -194,14 +199,13 @@ def copy_of(layer: Any, changes: dict[str, Any] | None = None) -> Any:
         if isinstance(initializer, keras.initializers.Constant) and np.ndim(initializer.value):
             config[name] = "zeros"  # an array of the old shape; the values are put in later
     new = type(layer).from_config(config)
-    if isinstance(layer, keras.layers.Lambda):  # a loaded lambda has lost its globals
-        new.function = layer.function
+    keep_function(layer, new)
     if isinstance(layer, keras.layers.Layer):
-        without_regularizers(new)
+        _take_regularizers_off(new)
     return new
 
 
-def copy_values(layer: Any, copy: Any) -> None:
+def _copy_values(layer: Any, copy: Any) -> None:
     if not isinstance(layer, keras.layers.Layer):
         return
     if isinstance(layer, keras.layers.ActivityRegularization):
@@ -210,15 +214,14 @@ def copy_values(layer: Any, copy: Any) -> None:
     if [v.shape for v in variables] != [v.shape for v in copies]:
         raise ValueError(
             f"The layer '{layer.name}' cannot be copied: its config gives a layer with other "
-            f"variables. Give {type(layer).__name__} a `get_config()` with the arguments of the "
-            "constructor, and a `build()` that makes all its variables"
+            f"variables. {how_to_copy(type(layer).__name__, 'its')}"
         )
     for variable, new in zip(variables, copies, strict=True):
         # An array of its own: JAX gives the arrays of a model away when it predicts.
         new.assign(np.array(values_of(variable)))
 
 
-def without_regularizers(layer: Any) -> None:
+def _take_regularizers_off(layer: Any) -> None:
     """Takes all regularizers out of a layer and those within it, where losses and saving look."""
     for part in layer._flatten_layers():
         for name, value in list(vars(part).items()):

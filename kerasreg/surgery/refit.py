@@ -10,8 +10,9 @@ from keras import ops
 
 from kerasreg.arguments import finite_float, invalid_argument, whole_number
 from kerasreg.checks import check_inputs, checked_model, keras_optimizer
-from kerasreg.copies import held_regularizers, put_regularizers
 from kerasreg.gradients import checked_data
+from kerasreg.held_regularizers import held_regularizers, put_regularizers
+from kerasreg.proximal_optimizer import without_state
 from kerasreg.regularizers import scaled_regularizer
 from kerasreg.surgery.places import places
 from kerasreg.surgery.regularize import forget_programs
@@ -181,7 +182,7 @@ def _fresh(model: keras.Model, given: Any) -> keras.optimizers.Optimizer:
     # The model's own is another one too if it is not built yet: it would be built here, to
     # weights without penalties.
     if optimizer.built or optimizer is model.optimizer:
-        optimizer = type(optimizer).from_config(optimizer.get_config())
+        optimizer = without_state(optimizer)
     scaling = keras.optimizers.LossScaleOptimizer
     if isinstance(model.optimizer, scaling) and not isinstance(optimizer, scaling):
         optimizer = scaling(optimizer)  # as `compile` does in float16

@@ -15,6 +15,7 @@ from kerasreg.copies import rebuilt
 from kerasreg.proximal_optimizer import ProximalOptimizer, proximal_optimizer_of
 from kerasreg.regularizers import as_penalty
 from kerasreg.regularizers.gate import without_gate
+from kerasreg.regularizers.keras_builtin import BUILTIN
 from kerasreg.surgery.places import Place, described, places
 from kerasreg.typing import Regularizer
 from kerasreg.variables import layer_paths
@@ -22,7 +23,6 @@ from kerasreg.variables import layer_paths
 if TYPE_CHECKING:
     import pandas as pd
 
-_FOR_ALL_WEIGHTS = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
 COLUMNS = ("variable", "shape", "before", "after", "saved")
 
 
@@ -145,7 +145,7 @@ def _regularizer(key: Any, value: Any) -> Any:
 
 def _check_penalty(key: Any, regularizer: Any, place: Place) -> None:
     """A function of the user may want other weights; Keras would find out in the next `fit`."""
-    if regularizer is None or isinstance(regularizer, _FOR_ALL_WEIGHTS):
+    if regularizer is None or type(regularizer) in BUILTIN:
         return
     rule = f"regularizer {described(regularizer)} in the rule for {key!r}"
     weights = f"the weights '{place.name}' of shape {tuple(place.variable.shape)}"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kerasreg.arguments import finite_float, invalid_argument, true_or_false, whole_number
-from kerasreg.checks import check_inputs, checked_model, sample_arrays
-from kerasreg.surgery.channels import Analysis, graph_of
+from kerasreg.arguments import finite_float, true_or_false, whole_number
+from kerasreg.checks import check_inputs, checked_model, refuse_dataset, sample_arrays
+from kerasreg.surgery.channels import Analysis
 from kerasreg.surgery.costs import (
     file_size,
     n_flops,
@@ -20,15 +20,16 @@ from kerasreg.surgery.costs import (
     random_inputs,
     seconds_per_batch,
 )
-from kerasreg.surgery.rebuilding import shrunk
+from kerasreg.surgery.graphs import graph_of
+from kerasreg.surgery.rebuilding import plain_copy, shrunk
 from kerasreg.typing import Samples
-from kerasreg.variables import layer_paths, named_variables, values_of
+from kerasreg.variables import check_built, layer_paths, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE_COLUMNS = ("quantity", "before", "after", "ratio")
-LAYER_COLUMNS = ("layer", "class", "before", "after")
+_TABLE_COLUMNS = ("quantity", "before", "after", "ratio")
+_LAYER_COLUMNS = ("layer", "class", "before", "after")
 
 # Samples on which the outputs of both models are compared.
 _N_COMPARED = 16
@@ -118,15 +119,13 @@ def shrink(
         network slimming (2017), whose γ are zero only up to a threshold; here they are zero.
     """
     checked_model(model)
-    if hasattr(x, "element_spec"):
-        raise invalid_argument("x", "arrays; take a batch: `x, y = next(iter(dataset))`", x)
+    refuse_dataset("x", x)
     batch_size = whole_number("batch_size", batch_size, minimum=1)
     true_or_false("timed", timed)
     tolerance = finite_float("tolerance", tolerance, minimum=0)
-    if not model.built:
-        named_variables(model)  # its error says how to build it
+    check_built(model)
     analysis = Analysis(model) if graph_of(model) is not None else None
-    smaller = shrunk(model, analysis)
+    smaller = plain_copy(model) if analysis is None else shrunk(model, analysis)
     if x is None:
         x = random_inputs(model, batch_size)
     else:
@@ -201,7 +200,7 @@ def _table(model: keras.Model, smaller: keras.Model, x: Any) -> pd.DataFrame:
     import pandas as pd
 
     # The model itself may carry an optimizer into its file, and is not to be compiled.
-    models = [shrunk(model, None), smaller]
+    models = [plain_copy(model), smaller]
     measured = {
         "parameters": [m.count_params() for m in models],
         "non_zero_parameters": [n_nonzero(m) for m in models],
@@ -215,7 +214,7 @@ def _table(model: keras.Model, smaller: keras.Model, x: Any) -> pd.DataFrame:
         (quantity, before, after, after / before if before else math.nan)
         for quantity, (before, after) in measured.items()
     ]
-    return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
+    return pd.DataFrame(rows, columns=list(_TABLE_COLUMNS))
 
 
 def _layers(model: keras.Model, analysis: Analysis | None, paths: dict[int, str]) -> pd.DataFrame:
@@ -231,7 +230,7 @@ def _layers(model: keras.Model, analysis: Analysis | None, paths: dict[int, str]
         units = site.units if site else None
         after = before if units is None or not analysis else int(analysis.kept(units).sum())
         rows.append((paths.get(id(layer), layer.name), type(layer).__name__, before, after))
-    return pd.DataFrame(rows, columns=list(LAYER_COLUMNS))
+    return pd.DataFrame(rows, columns=list(_LAYER_COLUMNS))
 
 
 def _left_whole(

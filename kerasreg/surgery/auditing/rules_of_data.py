@@ -1,4 +1,4 @@
-"""The rules of an audit that need data."""
+"""The rules of an audit that need data, named by the codes that they give."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerasreg.regularizers import scaled_regularizer
-from kerasreg.surgery.audit_lines import regularize_line
-from kerasreg.surgery.audit_subject import Finding, Subject, Weight
+from kerasreg.surgery.auditing.lines import regularize_line
+from kerasreg.surgery.auditing.subject import Finding, Subject, Weight
 from kerasreg.surgery.places import described
 from kerasreg.variables import values_of
 
@@ -19,7 +19,7 @@ _DOMINATES, _NEGLIGIBLE = 100.0, 1e-6
 _WAY_TO_ZERO = (1.0, 0.5, 0.1, 0.01)
 
 
-def proportion(subject: Subject) -> Iterator[Finding]:
+def dominates_or_negligible(subject: Subject) -> Iterator[Finding]:
     if subject.data_gradient is None:
         return
     data_loss = subject.data_loss

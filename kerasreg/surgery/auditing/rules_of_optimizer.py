@@ -1,4 +1,4 @@
-"""The rules of an audit that are about the optimizer."""
+"""The rules of an audit that are about the optimizer, named by the codes that they give."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from kerasreg.proximal_optimizer import ProximalOptimizer
 from kerasreg.regularizers import as_penalty
-from kerasreg.surgery.audit_lines import COMPILED_ANEW, compile_line, constructed, proximal_twin
-from kerasreg.surgery.audit_subject import Finding, Subject
+from kerasreg.surgery.auditing.lines import COMPILED_ANEW, compile_line, constructed, proximal_twin
+from kerasreg.surgery.auditing.subject import Finding, Subject
 from kerasreg.surgery.places import described
 from kerasreg.variables import values_of
 
@@ -64,7 +64,7 @@ def _decays(optimizer: Any, variable: keras.Variable) -> bool:
             attributes[name] = before
 
 
-def no_zeros(subject: Subject) -> Iterator[Finding]:
+def no_exact_zeros(subject: Subject) -> Iterator[Finding]:
     for weight in subject.penalized:
         optimizer, source = subject.optimizer_of(weight.variable)
         reaches_zero = isinstance(optimizer, ProximalOptimizer) or (

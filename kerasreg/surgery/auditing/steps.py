@@ -13,7 +13,7 @@ from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from kerasreg.arguments import in_one_line
 from kerasreg.gradients import as_tensor
-from kerasreg.surgery.audit_subject import Weight, gate_before, unchanged
+from kerasreg.surgery.auditing.subject import Weight, gate_before, unchanged
 
 # A batch as large as the layers that count samples may need.
 _N_TRACED = 8

@@ -1,27 +1,25 @@
-"""The rules of an audit: each is a function of the `Subject` and one line in `RULES`."""
+"""The rules of an audit that are about the model alone, named by the codes that they give."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import keras
 from keras import ops
 
 from kerasreg.regularizers.gate import without_gate
-from kerasreg.surgery import audit_data, audit_optimizer
-from kerasreg.surgery.audit_lines import COMPILED_ANEW, regularize_line
-from kerasreg.surgery.audit_steps import NotTraced, forgotten, own_step_of
-from kerasreg.surgery.audit_subject import (
+from kerasreg.surgery.auditing.lines import COMPILED_ANEW, regularize_line
+from kerasreg.surgery.auditing.steps import NotTraced, forgotten, own_step_of
+from kerasreg.surgery.auditing.subject import (
     Finding,
     Subject,
     batch_size_exponent,
     has_effect,
-    layers_called_past,
 )
 from kerasreg.surgery.places import described
 
 
-def _frozen(subject: Subject) -> Iterator[Finding]:
+def frozen(subject: Subject) -> Iterator[Finding]:
     for weight in subject.weights:
         if weight.regularizer is not None and not weight.is_trained:
             yield Finding(
@@ -34,7 +32,7 @@ def _frozen(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _no_kernel(subject: Subject) -> Iterator[Finding]:
+def bias_or_normalization(subject: Subject) -> Iterator[Finding]:
     reasons = {
         "bias": (
             "bias",
@@ -64,7 +62,7 @@ def _no_kernel(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _ignored(subject: Subject) -> Iterator[Finding]:
+def ignored_or_not_saved(subject: Subject) -> Iterator[Finding]:
     for weight in subject.weights:
         argument, layer = weight.place.argument, weight.place.layer
         if argument is None:
@@ -118,7 +116,7 @@ def _without_weight(subject: Subject) -> Iterator[Finding]:
 
 def _without_activity(subject: Subject) -> Iterator[Finding]:
     """Activity regularizers that Keras passes by."""
-    for layer in layers_called_past(subject.model):
+    for layer in subject.layers_called_past:
         if layer.activity_regularizer is not None:
             path, source = subject.paths[id(layer)], subject.source_of_layer(layer)
             wrapper = source.removesuffix(".layer")
@@ -149,7 +147,7 @@ def _without_activity(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _batch_size(subject: Subject) -> Iterator[Finding]:
+def batch_size(subject: Subject) -> Iterator[Finding]:
     for activity in subject.activities:
         regularizer = activity.layer.activity_regularizer
         exponent = batch_size_exponent(regularizer, activity.shape)
@@ -172,7 +170,7 @@ def _batch_size(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _forgotten(subject: Subject) -> Iterator[Finding]:
+def not_in_train_step(subject: Subject) -> Iterator[Finding]:
     given, model = subject.train_step, subject.model
     # Under a proximal optimizer the prox applies the penalties, whatever the gradients hold.
     weights = [w for w in subject.penalized if not subject.is_proximal(w.variable)]
@@ -200,7 +198,7 @@ def _forgotten(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _no_effect(subject: Subject) -> Iterator[Finding]:
+def no_effect(subject: Subject) -> Iterator[Finding]:
     reason = (
         "is 0 for any {of}: give it a strength above 0 (Keras's name 'l1l2' means L1L2(0, 0)), or "
         "take it off"
@@ -223,20 +221,3 @@ def _no_effect(subject: Subject) -> Iterator[Finding]:
                 f"{subject.source_of_layer(activity.layer)}.activity_regularizer = None"
                 f"{COMPILED_ANEW}",
             )
-
-
-# In the order in which an audit shows them.
-RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
-    _frozen,
-    _ignored,
-    _no_effect,
-    _forgotten,
-    _no_kernel,
-    audit_optimizer.no_zeros,
-    audit_optimizer.no_prox,
-    audit_optimizer.weight_decay,
-    audit_optimizer.strength_scale,
-    _batch_size,
-    audit_data.proportion,
-    audit_data.all_zero,
-)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from kerasreg.arguments import invalid_argument
-from kerasreg.checks import checked_model
-from kerasreg.surgery.audit_subject import Finding, Subject, unchanged
-from kerasreg.surgery.audit_warnings import RULES
+from kerasreg.checks import checked_model, refuse_dataset
+from kerasreg.surgery.auditing import rules_of_data, rules_of_model, rules_of_optimizer
+from kerasreg.surgery.auditing.subject import Finding, Subject, unchanged
 from kerasreg.surgery.places import described
 from kerasreg.typing import Samples
 
@@ -29,6 +29,22 @@ VARIABLE_COLUMNS = (
     "regularized",
 )
 WARNING_COLUMNS = Finding._fields
+
+# Named by the codes that they give, in the order in which an audit shows them.
+RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+    rules_of_model.frozen,
+    rules_of_model.ignored_or_not_saved,
+    rules_of_model.no_effect,
+    rules_of_model.not_in_train_step,
+    rules_of_model.bias_or_normalization,
+    rules_of_optimizer.no_exact_zeros,
+    rules_of_optimizer.no_prox,
+    rules_of_optimizer.weight_decay,
+    rules_of_optimizer.strength_scale,
+    rules_of_model.batch_size,
+    rules_of_data.dominates_or_negligible,
+    rules_of_data.all_zero,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -145,8 +161,7 @@ def audit(
     checked_model(model)
     if x is None and y is not None:
         raise invalid_argument("x", "inputs for the targets `y`", None)
-    if hasattr(x, "element_spec"):
-        raise invalid_argument("x", "arrays; take a batch: `x, y = next(iter(dataset))`", x)
+    refuse_dataset("x", x)
     if train_step is not None and not callable(train_step):
         raise invalid_argument("train_step", "a function of (x, y), or None", train_step)
     with unchanged(model):

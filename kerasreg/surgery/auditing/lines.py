@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 from keras import tree
 
 import kerasreg.optimizers
+from kerasreg.proximal_optimizer import inner_optimizer
+from kerasreg.regularizers.keras_builtin import as_given
 
 # After it, the next `fit` and `evaluate` compile the model as it is then.
 COMPILED_ANEW = "; model.train_function = model.test_function = None"
@@ -33,7 +34,7 @@ def compile_line(model: keras.Model, optimizer: str) -> str:
         plain = all(isinstance(leaf, str | int | float) for leaf in tree.flatten(value))
         held = f"model._compile_config.config[{name!r}]"
         arguments.append(f"{name}={value!r}" if plain else f"{name}={held}")
-    if hasattr(model.optimizer, "inner_optimizer"):
+    if inner_optimizer(model) is not model.optimizer:
         arguments[0] = f"keras.optimizers.LossScaleOptimizer({optimizer})"
     return f"model.compile({', '.join(arguments)})"
 
@@ -53,7 +54,7 @@ def proximal_twin(optimizer: Any, source: str) -> str:
             twin = getattr(kerasreg.optimizers, name)
             return constructed(f"kerasreg.optimizers.{name}", twin, optimizer, source)
     rate = optimizer.get_config()["learning_rate"]
-    rate = _plain(rate) if isinstance(rate, float) else f"{source}.learning_rate"
+    rate = as_given(rate) if isinstance(rate, float) else f"{source}.learning_rate"
     return f"kerasreg.optimizers.ProximalAdam({rate})"
 
 
@@ -66,15 +67,8 @@ def constructed(name: str, kind: Any, optimizer: Any, source: str) -> str:
     }
     if any(isinstance(value, dict) for value in settings.values()):  # a schedule
         return f"{name}.from_config({source}.get_config())"
-    shown = ", ".join(f"{key}={_plain(value)!r}" for key, value in settings.items())
+    shown = ", ".join(f"{key}={as_given(value)!r}" for key, value in settings.items())
     return f"{name}({shown})"
-
-
-def _plain(value: Any) -> Any:
-    """0.001 for the learning rate that Keras keeps as 0.0010000000474974513."""
-    if isinstance(value, float) and float(np.float32(value)) == value:
-        return float(str(np.float32(value)))
-    return value
 
 
 def source_of_layer(model: keras.Model, wanted: keras.layers.Layer) -> str:

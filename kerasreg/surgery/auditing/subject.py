@@ -1,4 +1,4 @@
-"""What the rules of an audit ask about a model, and the lines of Python that they propose."""
+"""What the rules of an audit ask about a model."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from keras import ops, tree
 import kerasreg.regularizers
 from kerasreg.arguments import in_one_line
 from kerasreg.checks import check_inputs, check_targets, sample_arrays
-from kerasreg.copies import global_state_kept
+from kerasreg.global_state import global_state_kept
 from kerasreg.gradients import DataGradient, FunctionLoss, as_tensor, checked_data, resolved_loss
-from kerasreg.proximal_optimizer import ProximalOptimizer
+from kerasreg.proximal_optimizer import ProximalOptimizer, inner_optimizer
 from kerasreg.regularizers import KerasPenalty, Penalty, as_penalty
 from kerasreg.regularizers.gate import Gate, without_gate
-from kerasreg.surgery.audit_lines import compile_settings, source_of_layer
+from kerasreg.surgery.auditing.lines import compile_settings, source_of_layer
 from kerasreg.surgery.places import Place, described, places
 from kerasreg.variables import layer_paths, values_of
 
@@ -87,7 +87,7 @@ class Weight(NamedTuple):
         return self.penalty is not None and math.isfinite(float(self.penalty.strength_max(ones)))
 
 
-class Activity(NamedTuple):
+class _Activity(NamedTuple):
     """A layer with an activity regularizer; `value` is NaN where it was not measured."""
 
     name: str
@@ -140,12 +140,13 @@ class Subject:
         """The optimizer that moves a variable, and where it is; None without one."""
         optimizer: Any = getattr(self.model, "optimizer", None)
         source = "model.optimizer"
-        if hasattr(optimizer, "inner_optimizer"):
-            return optimizer.inner_optimizer, f"{source}.inner_optimizer"
+        inner = inner_optimizer(self.model)
+        if inner is not optimizer:
+            return inner, f"{source}.inner_optimizer"
         if isinstance(optimizer, keras.optimizers.MultiOptimizer):
             own = optimizer._optimizer_map(variable)
-            for at, inner in enumerate(optimizer.optimizers):
-                if inner is own:
+            for at, each in enumerate(optimizer.optimizers):
+                if each is own:
                     return own, f"{source}.optimizers[{at}]"
             return own, source
         return optimizer, source
@@ -181,7 +182,7 @@ class Subject:
         if not self.has_data or getattr(self.model, "loss", None) is None:
             return None
         try:
-            loss = _weighted(self.model.loss, self.compiled_with("loss_weights"))
+            loss = _weighted(self.model.loss, compile_settings(self.model).get("loss_weights"))
             return DataGradient(self.model, self.x, self.y, loss)
         except (TypeError, ValueError) as error:
             self.notes.append(f"Not checked with the data: {in_one_line(error)}.")
@@ -206,8 +207,22 @@ class Subject:
         gradients = self.data_gradient(weights)
         return {id(v): g for v, g in zip(variables, gradients, strict=True)}
 
-    def compiled_with(self, setting: str) -> Any:
-        return compile_settings(self.model).get(setting)
+    @cached_property
+    def layers_called_past(self) -> list[keras.layers.Layer]:
+        """Layers whose activity regularizer does nothing, for TimeDistributed calls past it."""
+        wrappers = [
+            layer
+            for layer in self.model._flatten_layers()
+            if isinstance(layer, keras.layers.TimeDistributed)
+        ]
+        if not wrappers:
+            return []
+        with global_state_kept():
+            probe = keras.layers.Activation("linear", activity_regularizer=ops.sum)
+            wrapper = keras.layers.TimeDistributed(probe)
+            wrapper(ops.ones((1, 1, 1)))
+            counts = bool(wrapper.losses)
+        return [] if counts else [wrapper.layer for wrapper in wrappers]
 
     def _weight(self, place: Place) -> Weight:
         regularizer = without_gate(place.variable.regularizer)
@@ -215,7 +230,7 @@ class Subject:
         key = id(place.variable)
         return Weight(place, regularizer, value, key in self._trained, key in self._reached)
 
-    def _activities(self) -> list[Activity]:
+    def _activities(self) -> list[_Activity]:
         regularized = [
             layer
             for layer in self.model._flatten_layers()
@@ -223,14 +238,14 @@ class Subject:
         ]
         if not regularized:
             return []
-        bypassed = {id(layer) for layer in layers_called_past(self.model)}
+        bypassed = {id(layer) for layer in self.layers_called_past}
         added = _added_by_layers(self.model, self.x)
         found = []
         for layer in regularized:
             name = self.paths.get(id(layer), self.model.name)
             value = np.nan if added is None else added.get(id(layer), 0.0)
             in_losses = id(layer) not in bypassed if added is None else id(layer) in added
-            found.append(Activity(name, layer, value, in_losses))
+            found.append(_Activity(name, layer, value, in_losses))
         return found
 
 
@@ -280,23 +295,6 @@ def unchanged(model: keras.Model) -> Iterator[None]:
             for variable, regularizer in variables:
                 if getattr(variable, "regularizer", None) is not regularizer:
                     variable.regularizer = regularizer
-
-
-def layers_called_past(model: keras.Model) -> list[keras.layers.Layer]:
-    """Layers whose activity regularizer does nothing, for TimeDistributed calls past it."""
-    wrappers = [
-        layer
-        for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.TimeDistributed)
-    ]
-    if not wrappers:
-        return []
-    with global_state_kept():
-        probe = keras.layers.Activation("linear", activity_regularizer=ops.sum)
-        wrapper = keras.layers.TimeDistributed(probe)
-        wrapper(ops.ones((1, 1, 1)))
-        counts = bool(wrapper.losses)
-    return [] if counts else [wrapper.layer for wrapper in wrappers]
 
 
 def _value(regularizer: Any, w: Any) -> float:
