@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_callbacks import X, Y, compiled, fit
 
 from kerasreg import event_files, summaries
 from kerasreg.callbacks import RegularizationMonitor
 from kerasreg.event_files import EventFiles, run_folder
+from tests.callbacks.test_monitor import X, Y, compiled, fit
 
 tensorboard = pytest.importorskip("tensorboard")
 
