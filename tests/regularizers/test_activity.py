@@ -7,7 +7,7 @@ from scipy.special import rel_entr
 
 from kerasreg.regularizers import KLSparsity
 from tests.regularizers import brute_force
-from tests.regularizers.test_regularizers import decades, float64, gradient, numpy
+from tests.regularizers.cases import decades, float64, gradient, numpy
 
 
 @pytest.mark.parametrize("target", [0.001, 0.05, 0.5, 0.9])

@@ -1,6 +1,6 @@
 """Groups of weights: their prox in a diagonal metric against minimization over all weights, zero
 groups, extreme numbers, and the libraries that have them. What holds for every penalty is tested in
-test_regularizers.
+test_contract and test_formulas.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from keras import ops
 
 from kerasreg.regularizers import GroupLasso, SparseGroupLasso, block_soft_threshold
 from tests.regularizers import brute_force
-from tests.regularizers.test_regularizers import (
+from tests.regularizers.cases import (
     EPSILON,
     compiled,
     decades,

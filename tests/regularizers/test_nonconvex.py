@@ -12,7 +12,7 @@ import pytest
 
 from kerasreg.regularizers import MCP, SCAD, LogSum
 from tests.regularizers import brute_force
-from tests.regularizers.test_regularizers import decades, float64, mcp, numpy, scad
+from tests.regularizers.cases import decades, float64, mcp, numpy, scad
 
 SKGLM = (Path(__file__).parent / "data" / "skglm.csv").read_text()
 

@@ -7,7 +7,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import BayesianRidge
 
 from kerasreg.regularizers import ElasticNet, gaussian_prior, laplace_prior
-from tests.regularizers.test_regularizers import float64
+from tests.regularizers.cases import float64
 
 PRIORS = {
     "laplace": (laplace_prior, stats.laplace, 1.0),

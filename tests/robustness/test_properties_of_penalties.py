@@ -32,7 +32,7 @@ from kerasreg.regularizers import (
     soft_threshold,
 )
 from kerasreg.tables import Histogram
-from tests.regularizers.test_regularizers import (
+from tests.regularizers.cases import (
     BACKEND,
     CASES,
     EPSILON,
