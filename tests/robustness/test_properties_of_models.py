@@ -14,7 +14,7 @@ from kerasreg import surgery
 from kerasreg.descent import elastic_net_descent, lasso_descent, logistic_costs, ridge_descent
 from kerasreg.optimality import duality_gap, stationarity, strength_max
 from kerasreg.regularizers import MCP, SCAD, ElasticNet, GroupLasso, LogSum, SparseGroupLasso
-from tests.optimality.test_optimality import dense_model, set_dense
+from tests.optimality.linear_models import dense_model, set_dense
 
 N, D = 12, 4
 GRADIENT = 1e-5  # of a gradient in float32, relative to the largest term in it
