@@ -11,7 +11,7 @@ from kerasreg.optimizers import ProximalSGD
 from kerasreg.regularizers import ElasticNet, as_penalty
 from kerasreg.surgery import audit, audit_steps
 from kerasreg.variables import values_of
-from tests.surgery.test_audit import K, Quartic, compiled, data, dense, found_in, paste
+from tests.surgery.audited_models import K, Quartic, compiled, data, dense, found_in, paste
 
 # The rules are the same on every backend; what differs is in test_audit.
 pytestmark = pytest.mark.tensorflow

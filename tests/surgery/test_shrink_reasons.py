@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from kerasreg.surgery import audit, low_rank, refit_support, regularize, shrink
 from kerasreg.variables import values_of
-from tests.surgery.test_shrink import inputs_of, kill, put, randomize, values
+from tests.surgery.shrinking import inputs_of, kill, put, randomize, values
 
 # What is tested is NumPy's on every backend. NumPy's way with TensorFlow's variables when Keras
 # saves is let through by `pytest.warns`.
