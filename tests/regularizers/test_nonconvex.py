@@ -1,6 +1,6 @@
 """MCP, SCAD and the log-sum penalty: the prox around its jumps, and the libraries that have them.
 
-What holds for every penalty, brute force among it, is tested in test_regularizers.
+What holds for every penalty, brute force among it, is tested in test_formulas and test_contract.
 """
 
 import csv
