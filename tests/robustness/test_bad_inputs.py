@@ -11,16 +11,40 @@ import pytest
 from kerasreg import descent, surgery
 from kerasreg.folds import fold_indices
 from kerasreg.optimality import duality_gap, stationarity, strength_max
-from tests.robustness.bad_inputs import arrays, command_line, models, penalties, subjects
+from tests.robustness.bad_inputs import (
+    callbacks,
+    command_line,
+    datasets,
+    descents_and_folds,
+    figures,
+    folders,
+    optimality,
+    penalties,
+    subjects,
+)
+from tests.robustness.bad_inputs import surgery as surgery_cases
 from tests.robustness.bad_inputs.case import Case
 from tests.robustness.bad_inputs.subjects import LABELS, SPARSE, X, Y
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
-CASES = [*penalties.CASES, *arrays.CASES, *models.CASES]
+CASES = [
+    case
+    for module in (
+        penalties,
+        datasets,
+        descents_and_folds,
+        figures,
+        folders,
+        optimality,
+        surgery_cases,
+        callbacks,
+    )
+    for case in module.CASES
+]
 if TENSORFLOW:
-    from tests.robustness.bad_inputs import grids, training
+    from tests.robustness.bad_inputs import grids, paths, training, training_data
 
-    CASES += [*training.CASES, *grids.CASES]
+    CASES += [*training.CASES, *training_data.CASES, *grids.CASES, *paths.CASES]
 
 
 def files_below(folder: Path) -> dict[Path, bytes]:
