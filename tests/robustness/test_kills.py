@@ -13,7 +13,9 @@ import pytest
 
 import experiments.report  # noqa: F401 before there is a copy of it
 from kerasreg.checkpoints import CheckpointFolder
-from tests.robustness import kills
+from tests.robustness.killed_experiments import Results
+from tests.robustness.killed_paths import Paths
+from tests.robustness.killed_runs import ENVIRONMENT, ROOT, Start
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills and forks of POSIX")
 
@@ -28,7 +30,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills and forks of P
 def test_two_kills(arguments):
     command = [sys.executable, "-m", "tests.robustness.kills", *arguments]
     command += ["--kills", "2", "--seed", "3"]
-    done = subprocess.run(command, cwd=kills.ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-1]
     assert re.match(
@@ -42,7 +44,7 @@ def test_two_kills(arguments):
 def _surroundings(monkeypatch):
     """The script puts a copy of the packages first, for itself and for what it starts."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in [*kills.ENVIRONMENT, "PYTHONPATH"]:
+    for name in [*ENVIRONMENT, "PYTHONPATH"]:
         monkeypatch.setenv(name, os.environ.get(name, ""))
 
 
@@ -56,7 +58,7 @@ def test_a_kill_takes_the_workers_as_well(tmp_path):
         "time.sleep(600)\n"
     )
     log = tmp_path / "log"
-    start = kills.Start([str(program)], tmp_path, log, fresh=True)
+    start = Start([str(program)], tmp_path, log, fresh=True)
     try:
         while not (log.exists() and log.read_text().endswith("\n")):
             assert start.poll() is None
@@ -84,7 +86,7 @@ def chunk(folder, name, epochs):
 
 @pytest.mark.backend_free
 def test_what_is_wrong_with_a_path_is_seen(tmp_path):
-    paths = kills.Paths(tmp_path, True, 3)
+    paths = Paths(tmp_path, True, 3)
     folder = tmp_path / "run"
     assert (paths.done(folder), list(paths.torn(folder, 1))) == ({}, [])
     with CheckpointFolder(folder, {}) as checkpoint:
@@ -121,7 +123,7 @@ def made_results(folder, names, rows="1\n2\n"):
 
 @pytest.mark.backend_free
 def test_what_is_wrong_with_results_is_seen(tmp_path):
-    results = kills.Results(tmp_path, True, ("a", "b"))
+    results = Results(tmp_path, True, ("a", "b"))
     results.time = lambda folder, number: made_results(folder, "ab") or results._write_index(folder)
     results.undisturbed()
     for number in (1, 2):  # into an empty folder, and into one with older results
@@ -161,7 +163,7 @@ def test_what_is_wrong_with_results_is_seen(tmp_path):
 
 @pytest.mark.backend_free
 def test_results_that_do_not_end_alike_are_seen(tmp_path):
-    results = kills.Results(tmp_path, True, ("a", "b"))
+    results = Results(tmp_path, True, ("a", "b"))
     results.time = lambda folder, number: made_results(folder, "ab") or results._write_index(folder)
     results.undisturbed()
     folder = tmp_path / "run"
