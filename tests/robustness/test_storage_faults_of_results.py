@@ -1,4 +1,4 @@
-"""Disks that are full or read-only, clocks that go back, and two runs in one folder at once."""
+"""Results on disks that are full or read-only, under clocks that go back, written by two."""
 
 import errno
 import importlib
@@ -10,16 +10,15 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from experiments import report, runner, storage
-from kerasreg.checkpoints import CheckpointFolder
+from tests.robustness.faulty_storage import contents, from_the_future, posix
 
 backend_free = pytest.mark.backend_free
-posix = pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+
 REPOSITORY = Path(__file__).parents[2]
+
 NUMBERS = itertools.count()
 
 SOURCE = '''"""Measures {name}."""
@@ -109,11 +108,6 @@ def package(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def contents(folder):
-    paths = Path(folder).rglob("*")
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.is_file()}
-
-
 def temporary(folder):
     return [path.name for path in Path(folder).rglob(".*") if path.name != ".progress.json"]
 
@@ -124,40 +118,8 @@ def wait_for(path, process):
         time.sleep(0.01)
 
 
-class Disk:
-    """A file system of its own in memory."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        self.mount("tmpfs", "size=128k")
-
-    def mount(self, kind, options):
-        command = ["mount", "-t", kind, "-o", options, "none", str(self.folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
-
-    def again(self, options):
-        command = ["mount", "-o", f"remount,{options}", str(self.folder)]
-        subprocess.run(command, check=True, capture_output=True)
-
-    def fill(self, left=0):
-        """Leaves so many bytes, in pages of memory, free."""
-        free = shutil.disk_usage(self.folder).free - left
-        (self.folder / "filler").write_bytes(bytes(free))
-
-
-@pytest.fixture
-def disk(tmp_path):
-    if not sys.platform.startswith("linux") or os.geteuid():
-        pytest.skip("mounting is for root on Linux")
-    made = Disk(tmp_path / "disk")
-    yield made
-    subprocess.run(["umount", "--lazy", str(made.folder)], check=True)
-
-
 # Results on a disk that is full or read-only
+
 
 LARGE = "n_rows = 20_000"
 
@@ -306,22 +268,6 @@ def timeless(files):
 # A clock that goes back
 
 
-@pytest.fixture
-def clock_that_goes_back(monkeypatch):
-    """An hour at every look."""
-    now = time.time()
-    seconds, nanoseconds = (itertools.count(now, -3600), itertools.count(int(now * 1e9), -(10**13)))
-    monkeypatch.setattr(time, "time", lambda: next(seconds))
-    monkeypatch.setattr(time, "time_ns", lambda: next(nanoseconds))
-
-
-def from_the_future(folder):
-    """Makes all files of a folder a year younger than now."""
-    later = Path(folder).stat().st_mtime + 365 * 86400
-    for path in [*Path(folder).rglob("*"), Path(folder)]:
-        os.utime(path, (later, later))
-
-
 @backend_free
 @pytest.mark.usefixtures("clock_that_goes_back")
 def test_a_run_with_a_clock_that_goes_back(package, capsys):
@@ -345,6 +291,7 @@ def test_a_run_with_a_clock_that_goes_back(package, capsys):
 
 
 # Two runs in one folder at once
+
 
 NEWS = "value = time.time_ns()"  # so that every run has something to write
 
@@ -417,135 +364,3 @@ def test_what_runs_at_once_have_finished_is_remembered_of_each(tmp_path):
     assert marks == {"b": "2", "d": "4"}
     second.finish(["b", "d"])
     assert list(tmp_path.iterdir()) == []
-
-
-# Paths
-
-
-@pytest.fixture(scope="module")
-def model():
-    import keras
-
-    layers = [keras.Input((3,)), keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(1))]
-    return keras.Sequential(layers)  # one, so that its program is compiled once
-
-
-def path(model, **changed):
-    from kerasreg.path import regularization_path
-
-    x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
-    settings = {"strengths": [0.01, 0.1, 1.0], "loss": "mse", "epochs": 3, "chunk_size": 1}
-    settings |= {"jit_compile": False, "verbose": 0}
-    return regularization_path(model, x, x[:, 0], **settings | changed)
-
-
-@pytest.fixture(scope="module")
-def whole(model):
-    return path(model)
-
-
-def assert_same(one, other):
-    for table in ("members", "curves", "weights", "coefficients"):
-        pd.testing.assert_frame_equal(getattr(one, table), getattr(other, table), check_exact=True)
-
-
-def message_of(exception, call):
-    with pytest.raises(exception) as caught:
-        call()
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-@pytest.mark.tensorflow
-def test_a_path_on_a_full_disk_goes_on_when_there_is_room(disk, model, whole, monkeypatch):
-    folder = disk.folder / "path"
-    disk.fill()
-    call = lambda: path(model, checkpoint_dir=folder)  # noqa: E731
-    message = message_of(OSError, call)
-    assert message.startswith(f"The checkpoint folder {str(folder)!r} cannot be used: No space")
-    # Room for two of the three chunks, of a page each, and for what the second is written to.
-    (disk.folder / "filler").unlink()
-    disk.fill(left=4 * 4096)
-    message = message_of(OSError, call)
-    assert "chunk_0000" in message
-    assert "cannot be saved: No space left on device. The run cannot be resumed from" in message
-    kept = {name: content for name, content in contents(folder).items() if name != ".lock"}
-    assert "chunk_00000.npy" in kept
-    assert not list(folder.glob(".*.tmp"))
-    (disk.folder / "filler").unlink()
-    saved = []
-    save = CheckpointFolder.save
-    monkeypatch.setattr(
-        CheckpointFolder,
-        "save",
-        lambda self, name, arrays: (saved.append(name), save(self, name, arrays)),
-    )
-    assert_same(path(model, checkpoint_dir=folder), whole)
-    assert "chunk_00000" not in saved
-    assert (folder / "chunk_00000.npy").read_bytes() == kept["chunk_00000.npy"]
-
-
-@pytest.mark.tensorflow
-def test_a_path_in_a_read_only_folder(disk, model):
-    folder = disk.folder / "path"
-    path(model, checkpoint_dir=folder)
-    before = contents(folder)
-    disk.again("ro")
-    message = message_of(OSError, lambda: path(model, checkpoint_dir=folder))
-    assert message == (
-        f"The checkpoint folder {str(folder)!r} cannot be used: Read-only file system. Pass a "
-        "checkpoint_dir that can be made and written"
-    )
-    assert contents(folder) == before
-
-
-@pytest.mark.tensorflow
-@posix
-def test_two_paths_in_one_folder_at_once(tmp_path, model, whole, monkeypatch):
-    """The second one is called, with the same and with other arguments, while the first saves."""
-    save, messages = CheckpointFolder.save, []
-
-    def save_and_call(self, name, arrays):
-        save(self, name, arrays)
-        before = contents(tmp_path)
-        for changed in ({}, {"epochs": 2}):
-            again = lambda: path(model, checkpoint_dir=tmp_path, **changed)  # noqa: B023, E731
-            messages.append(message_of(RuntimeError, again))
-        assert contents(tmp_path) == before
-
-    with monkeypatch.context() as patch:
-        patch.setattr(CheckpointFolder, "save", save_and_call)
-        assert_same(path(model, checkpoint_dir=tmp_path), whole)
-    assert set(messages) == {
-        f"Another run (process {os.getpid()}) is using the checkpoint in {str(tmp_path)!r}. "
-        "Wait until it ends, or pass another checkpoint_dir"
-    }
-    assert_same(path(model, checkpoint_dir=tmp_path), whole)
-
-
-@pytest.mark.tensorflow
-@pytest.mark.usefixtures("clock_that_goes_back")
-def test_a_path_with_a_clock_that_goes_back(tmp_path, model, whole, monkeypatch):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    class Killed(BaseException):
-        pass
-
-    save, saves = CheckpointFolder.save, itertools.count()
-
-    def save_four(self, name, arrays):
-        if next(saves) == 4:
-            raise Killed
-        save(self, name, arrays)
-
-    checkpoint, logs = tmp_path / "checkpoint", tmp_path / "logs"
-    with monkeypatch.context() as patch:
-        patch.setattr(CheckpointFolder, "save", save_four)
-        with pytest.raises(Killed):
-            path(model, checkpoint_dir=checkpoint)
-    from_the_future(checkpoint)
-    assert_same(path(model, checkpoint_dir=checkpoint, log_dir=logs), whole)
-    for folder in {events.parent for events in logs.rglob("*tfevents*")} - {logs}:
-        events = EventAccumulator(str(folder))
-        events.Reload()
-        assert events.Tags()["tensors"], folder
