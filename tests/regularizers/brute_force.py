@@ -229,6 +229,8 @@ class MeanActivity:
         low, high = mean - 1e3 * step - 1, mean + 1e3 * step + 1  # the slopes are below 1e3 here
         for _ in range(200):
             middle = (low + high) / 2
+            if ((middle == low) | (middle == high)).all():
+                break  # no number lies between them
             is_below = middle + step * self.slope(middle) < mean
             low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
         return (columns - steps * (mean - high) / steps.mean(0)).reshape(w.shape)

@@ -106,7 +106,10 @@ def test_gradient_at_zero_is_of_least_modulus(case):
 # Prox
 
 
-@pytest.mark.parametrize("draws", [100, pytest.param(1000, marks=pytest.mark.slow)])
+# More draws find rarer numbers, not what a backend computes otherwise.
+@pytest.mark.parametrize(
+    "draws", [100, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.tensorflow])]
+)
 @every_separable_penalty
 def test_prox_is_the_global_minimizer(case, draws):
     """100 coordinates a draw; w over 8 decades, step size and strength over 7, factors over 5."""

@@ -104,7 +104,10 @@ def test_bad_groups(bad):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
-@pytest.mark.parametrize("n_groups", [3000, pytest.param(30000, marks=pytest.mark.slow)])
+# More groups find rarer numbers, not what a backend computes otherwise.
+@pytest.mark.parametrize(
+    "n_groups", [3000, pytest.param(30000, marks=[pytest.mark.slow, pytest.mark.tensorflow])]
+)
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.3])
 def test_prox_is_the_minimizer_over_all_weights_of_a_group(l1_ratio, n_groups, size):
     """24,000 groups in all, 240,000 in the slow test; steps over 7 decades, one a coordinate."""

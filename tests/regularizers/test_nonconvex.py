@@ -54,6 +54,7 @@ def test_prox_is_global_where_the_objective_bends(name):
 
 
 @pytest.mark.slow
+@pytest.mark.tensorflow
 @every_penalty
 def test_prox_of_random_settings_is_global(name):
     """One setting a draw is compared with all numbers of a dense grid, without golden section."""
