@@ -24,7 +24,6 @@ from tests.regularizers.cases import (
     every_dtype,
     every_penalty,
     every_separable_convex_penalty,
-    every_separable_penalty,
     float64,
     gradient,
     numpy,
@@ -106,11 +105,23 @@ def test_gradient_at_zero_is_of_least_modulus(case):
 # Prox
 
 
-# More draws find rarer numbers, not what a backend computes otherwise.
+SEPARABLE = [case for case in CASES if case.is_separable]
+
+
+# More draws find rarer numbers, not what a backend computes otherwise; and the penalties of Keras
+# take the prox of the elastic net.
 @pytest.mark.parametrize(
-    "draws", [100, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.tensorflow])]
+    ("case", "draws"),
+    [
+        *((case, 100) for case in SEPARABLE),
+        *(
+            pytest.param(case, 1000, marks=[pytest.mark.slow, pytest.mark.tensorflow])
+            for case in SEPARABLE
+            if not case.is_keras
+        ),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
 )
-@every_separable_penalty
 def test_prox_is_the_global_minimizer(case, draws):
     """100 coordinates a draw; w over 8 decades, step size and strength over 7, factors over 5."""
     rng = np.random.default_rng(4)

@@ -27,24 +27,17 @@ from tests.robustness.bad_inputs.case import Case
 from tests.robustness.bad_inputs.subjects import LABELS, SPARSE, X, Y
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
-CASES = [
-    case
-    for module in (
-        penalties,
-        datasets,
-        descents_and_folds,
-        figures,
-        folders,
-        optimality,
-        surgery_cases,
-        callbacks,
-    )
-    for case in module.CASES
-]
+WITHOUT_BACKEND = (datasets, figures, folders)
+MODULES = [penalties, descents_and_folds, optimality, surgery_cases, callbacks, *WITHOUT_BACKEND]
 if TENSORFLOW:
     from tests.robustness.bad_inputs import grids, paths, training, training_data
 
-    CASES += [*training.CASES, *training_data.CASES, *grids.CASES, *paths.CASES]
+    MODULES += [training, training_data, grids, paths]
+CASES = [
+    pytest.param(case, id=case.name, marks=[pytest.mark.backend_free] * (module in WITHOUT_BACKEND))
+    for module in MODULES
+    for case in module.CASES
+]
 
 
 def files_below(folder: Path) -> dict[Path, bytes]:
@@ -55,7 +48,7 @@ def random_states() -> list[str]:
     return [repr(random.getstate()), repr(np.random.get_state())]  # noqa: NPY002
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES)
 def test_one_line_says_what_is_wrong(case: Case, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     subjects.MADE.clear()
@@ -76,7 +69,7 @@ def test_one_line_says_what_is_wrong(case: Case, tmp_path, monkeypatch):
 
 
 def test_no_case_is_there_twice():
-    names = [case.name for case in CASES]
+    names = [case.id for case in CASES]
     assert len(set(names)) == len(names)
 
 

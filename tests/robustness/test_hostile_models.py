@@ -17,6 +17,9 @@ import pytest
 from kerasreg import optimizers, regularizers
 from tests.robustness.altered_results import REPOSITORY
 
+# Keras loads models alike on every backend.
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
