@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+from pathlib import Path
 
 # All of these are read when TensorFlow, Keras or Matplotlib is imported.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -16,6 +17,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import hypothesis
 import numpy as np
 import pytest
+
+# Helpers of the tests fail with the values that they compare, as tests do.
+pytest.register_assert_rewrite(
+    *(f"tests.{path.parent.name}" for path in Path(__file__).parent.glob("*/__init__.py"))
+)
 
 # The same examples in every run and on every machine. A compilation within an example takes long.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)

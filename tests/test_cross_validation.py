@@ -27,7 +27,8 @@ def noisy(n=60, seed=0):
     return x, (x[:, 0] + random.normal(size=n)).astype(np.float32)
 
 
-SETTINGS = {"loss": "mse", "epochs": 30, "batch_size": 64, "verbose": 0}
+# Without XLA: what is compiled is the grid, which tests/grid compares with and without it.
+SETTINGS = {"loss": "mse", "epochs": 30, "batch_size": 64, "verbose": 0, "jit_compile": False}
 
 
 def test_the_alpha_of_lasso_cv():
@@ -169,7 +170,7 @@ def test_groups_and_time_series():
 
 def test_a_warm_start_keeps_folds_together():
     x, y = noisy(61)  # folds of two sizes
-    common = {"strengths": [0.01, 0.1], "optimizer": ProximalSGD(0.1), **SETTINGS, "epochs": 200}
+    common = {"strengths": [0.01, 0.1], "optimizer": ProximalSGD(0.3), **SETTINGS, "epochs": 40}
     warm = cross_validate(linear_model(5), x, y, folds=4, warm_start=True, **common)
     cold = cross_validate(linear_model(5), x, y, folds=4, **common)
     # A convex problem, trained to its minimum, ends at the same place.
@@ -185,9 +186,9 @@ def test_a_warm_start_validates_each_fold_on_all_that_it_holds_out():
     rows = np.arange(60)
     # Trained on as many rows, validated on a few and on two batches.
     folds = [(rows[:20], rows[50:]), (rows[20:40], rows[:20]), (rows[30:50], rows[20:30])]
-    common = {"strengths": [0.1], "optimizer": "sgd", "loss": "mse", "epochs": 2, "verbose": 0}
+    common = {"strengths": [0.1], "optimizer": "sgd", **SETTINGS, "epochs": 2, "batch_size": 8}
     found = [
-        cross_validate(linear_model(5), x, y, folds=folds, batch_size=8, warm_start=warm, **common)
+        cross_validate(linear_model(5), x, y, folds=folds, warm_start=warm, **common)
         for warm in (True, False)
     ]
     assert found[0].scores["value"].notna().all()

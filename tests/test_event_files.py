@@ -1,3 +1,5 @@
+"""Event files: what is in them, and that a fit goes on whatever a disk does to them."""
+
 import errno
 import gc
 import os
@@ -11,13 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_callbacks import X, Y, compiled, fit
 
 from kerasreg import event_files, summaries
 from kerasreg.callbacks import RegularizationMonitor
 from kerasreg.event_files import EventFiles, run_folder
+from tests.callbacks.test_monitor import X, Y, compiled, fit
 
 tensorboard = pytest.importorskip("tensorboard")
+
+# Files are written alike on every backend; what a fit records is in tests/callbacks.
+pytestmark = pytest.mark.tensorflow
 
 
 def add_scalars(events, split, epoch, values):
@@ -38,22 +43,6 @@ def read(folder):
 
 def files_below(folder):
     return sorted(path for path in Path(folder).rglob("*") if path.is_file())
-
-
-def test_event_files_hold_what_the_tables_hold(tmp_path):
-    monitor = RegularizationMonitor(log_dir=str(tmp_path))
-    fit(compiled(metrics=["mae"]), monitor, validation_data=(X, Y))
-    for split, rows in monitor.curves.groupby("split"):
-        written = read(tmp_path / split)
-        for row in rows.itertuples():
-            assert written[row.quantity][row.epoch] == np.float32(row.value)
-    written = read(tmp_path / "train")
-    for row in monitor.weights.itertuples():
-        assert written[f"l1_norm/{row.variable}"][row.epoch] == np.float32(row.l1_norm)
-        assert written[f"sparsity/{row.variable}"][row.epoch] == row.n_zero / row.n_weights
-        histogram = written[row.variable][row.epoch]
-        assert histogram.shape[1] == 3
-        assert histogram[:, 2].sum() == row.n_weights
 
 
 def test_without_log_dir_nothing_is_written(tmp_path, monkeypatch):

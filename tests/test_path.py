@@ -29,6 +29,10 @@ def diabetes():
     return x.astype(np.float32), y.astype(np.float32)
 
 
+# Without XLA, with which and without which tests/grid compares the members of a grid.
+QUIET = {"verbose": 0, "jit_compile": False}
+
+
 def linear_model(n_features=10, regularizer=None):
     regularizer = regularizer or keras.regularizers.L1(1.0)
     dense = keras.layers.Dense(1, kernel_regularizer=regularizer)
@@ -126,7 +130,7 @@ def test_without_strengths_a_path_begins_where_everything_is_zero(lasso):
 @pytest.mark.parametrize("optimizer", [ProximalAdam(1e-2), ProximalSGD(0.1)])
 def test_a_deep_path_begins_where_everything_is_zero(optimizer):
     x, y = wave()
-    settings = {"optimizer": optimizer, "loss": "mse", "epochs": 40, "verbose": 0}
+    settings = {"optimizer": optimizer, "loss": "mse", "epochs": 40, **QUIET}
     path = regularization_path(tanh_model(), x, y, n_strengths=20, min_ratio=1e-2, **settings)
     last = path.weights.query("epoch == 40 and variable in ['hidden/kernel', 'output/kernel']")
     left = last.assign(left=last["n_weights"] - last["n_zero"]).groupby("strength")["left"].sum()
@@ -142,7 +146,7 @@ def test_a_deep_path_begins_where_everything_is_zero(optimizer):
 @pytest.mark.parametrize("regularizer", [keras.regularizers.L1, keras.regularizers.L2])
 def test_the_range_where_nothing_becomes_zero_shrinks_the_weights(regularizer):
     x, y = wave()
-    settings = {"optimizer": keras.optimizers.Adam(1e-2), "loss": "mse", "epochs": 60, "verbose": 0}
+    settings = {"optimizer": keras.optimizers.Adam(1e-2), "loss": "mse", "epochs": 60, **QUIET}
     largest = largest_strength(tanh_model(regularizer), x, y, n_strengths=25, **settings)
     path = regularization_path(
         tanh_model(regularizer), x, y, strengths=[largest * 1e-6, largest], **settings
@@ -239,10 +243,10 @@ def test_the_users_model_and_optimizer_stay_as_they_were():
 def test_a_warm_start_goes_on_from_the_next_smaller_strength():
     x, y = wave()
     strengths = [0.001, 0.01, 0.1]
-    settings = {"loss": "mse", "epochs": 4, "batch_size": 32}
+    settings = {"loss": "mse", "epochs": 4, "batch_size": 32, **QUIET}
     path = regularization_path(
         tanh_model(), x, y, strengths=strengths[::-1], seeds=(0, 7), warm_start=True,
-        optimizer=ProximalSGD(0.1), verbose=0, **settings,
+        optimizer=ProximalSGD(0.1), **settings,
     )  # fmt: skip
     for seed in (0, 7):
         keras.utils.set_random_seed(seed)
@@ -298,7 +302,7 @@ def test_a_path_draws_itself(lasso):
     wide = keras.Sequential(
         [keras.Input((6,)), keras.layers.Dense(40, kernel_regularizer="l1"), keras.layers.Dense(1)]
     )
-    path = regularization_path(wide, x, y, strengths=[1, 2], loss="mse", epochs=1, verbose=0)
+    path = regularization_path(wide, x, y, strengths=[1, 2], loss="mse", epochs=1, **QUIET)
     assert path.plot().get_xlabel()
 
 

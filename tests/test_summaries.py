@@ -7,10 +7,10 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from test_event_files import read
 
 from kerasreg import summaries
 from kerasreg.event_files import EventFiles
+from tests.test_event_files import read
 
 pytest.importorskip("tensorboard")
 
