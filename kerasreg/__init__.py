@@ -1,13 +1,34 @@
-"""kerasreg: the workbench for regularization in Keras 3.
+"""The workbench for regularization in Keras 3.
 
-Importing the package needs keras and numpy only. What needs TensorFlow, pandas, Matplotlib or
-scikit-learn is loaded when it is first used, so that the penalties serve Keras projects on every
-backend::
+```python
+import keras
+import kerasreg
 
-    import kerasreg
+dense = keras.layers.Dense(10, kernel_regularizer=keras.regularizers.L1(0.01))
+model = keras.Sequential([keras.Input((64,)), dense])
+model.compile(kerasreg.optimizers.ProximalAdam(), "mse")   # and fit ends in exact zeros
+```
 
-    layer = keras.layers.Dense(64, kernel_regularizer=kerasreg.regularizers.ElasticNet(1e-3))
-    result = kerasreg.training.train(model, x, y, loss="mse")
+On every backend of Keras:
+
+- `kerasreg.regularizers`: the penalties, each with its prox, its subdifferential and the strength
+  from which on it makes everything zero
+- `kerasreg.optimizers`: Keras's optimizers with the prox inside, which end in exact zeros
+- `kerasreg.callbacks`: `fit` recorded as tables and for TensorBoard, and strengths that change in it
+- `kerasreg.surgery`: put regularizers on a model that is built, audit it, refit it, make it small
+- `kerasreg.optimality`: how far a trained model is from an optimum, and bounds on that
+- `kerasreg.plots`: figures from the tables
+- `kerasreg.datasets`, `kerasreg.descent`: data, and the descents as textbooks teach them, in NumPy
+- `kerasreg.folds`, `kerasreg.metrics`, `kerasreg.tables`: what the others are made of
+
+On the TensorFlow backend:
+
+- `kerasreg.training`: the loop written out, an epoch as one compiled program
+- `kerasreg.path`, `kerasreg.cross_validation`: a hundred strengths at once, and which to take
+- `kerasreg.grid`, `kerasreg.strength_range`: what both are made of
+
+Importing the package imports Keras and NumPy; what needs TensorFlow, pandas, Matplotlib or
+scikit-learn is imported when it is first used.
 """
 
 from importlib import import_module
