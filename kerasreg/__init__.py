@@ -14,7 +14,7 @@ On every backend of Keras:
 - `kerasreg.regularizers`: the penalties, each with its prox, its subdifferential and the strength
   from which on it makes everything zero
 - `kerasreg.optimizers`: Keras's optimizers with the prox inside, which end in exact zeros
-- `kerasreg.callbacks`: `fit` recorded as tables and for TensorBoard, and strengths that change in it
+- `kerasreg.callbacks`: `fit` recorded in tables and for TensorBoard; strengths that change in it
 - `kerasreg.surgery`: put regularizers on a model that is built, audit it, refit it, make it small
 - `kerasreg.optimality`: how far a trained model is from an optimum, and bounds on that
 - `kerasreg.plots`: figures from the tables
