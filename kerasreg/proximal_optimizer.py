@@ -238,6 +238,11 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
         return isinstance(gradient, tf.Tensor) and n_replicas() == 1
 
 
+def without_state(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """A new optimizer of the same class with the same settings, not built."""
+    return type(optimizer).from_config(optimizer.get_config())
+
+
 def proximal_optimizer_of(model: keras.Model) -> ProximalOptimizer | None:
     """The proximal optimizer of a compiled model, also inside one that scales the loss."""
     optimizer = getattr(model, "optimizer", None)

@@ -16,8 +16,8 @@ from kerasreg.copies import copy_with, fresh_values
 from kerasreg.grid import train_grid
 from kerasreg.optimality import has_one_layer, strength_max
 from kerasreg.training import check_loop_settings
+from kerasreg.training_data import build_for
 from kerasreg.typing import Loss, Samples, SamplesOrDataset
-from kerasreg.variables import build_on
 
 __all__ = ["largest_strength"]
 
@@ -177,7 +177,7 @@ def _balance(model: keras.Model, x: Any, y: Any, loss: Any, seeds: Any) -> float
     """
     rows = slice(0, 1024)
     x, y = (keras.tree.map_structure(lambda leaf: np.asarray(leaf)[rows], part) for part in (x, y))
-    build_on(model, x)
+    build_for(model, x)
     values = fresh_values(model, int(next(iter(seeds))))
     start = copy_with(model, values, 1.0)
     y_pred = start(x, training=False)

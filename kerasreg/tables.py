@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Histogram", "TrainingRecord"]
 
 CURVE_COLUMNS = ("epoch", "split", "quantity", "value")
-WEIGHT_COLUMNS = ("epoch", "variable", "n_weights", "n_zero", "l1_norm", "l2_norm", "max_abs")
+WEIGHT_MEASURES = ("n_zero", "l1_norm", "l2_norm", "max_abs")
+WEIGHT_COLUMNS = ("epoch", "variable", "n_weights", *WEIGHT_MEASURES)
 HISTOGRAM_COLUMNS = ("epoch", "variable", "bin_left", "bin_right", "count")
 
 # Bins on each side of zero: at most this many, at least a third of it.
@@ -197,7 +198,7 @@ def flat_floats(values: np.ndarray) -> np.ndarray:
 
 def weight_tags(variable: str) -> list[str]:
     """TensorBoard's tags of what is logged of a variable: its share of zeros, norms and maximum."""
-    return [f"{measure}/{variable}" for measure in ("sparsity", *WEIGHT_COLUMNS[-3:])]
+    return [f"{measure}/{variable}" for measure in ("sparsity", *WEIGHT_MEASURES[1:])]
 
 
 def _frame(rows: list[tuple[Any, ...]], columns: tuple[str, ...]) -> pd.DataFrame:

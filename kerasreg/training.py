@@ -15,11 +15,13 @@ from kerasreg.tables import TrainingRecord
 from kerasreg.training_data import (
     Arrays,
     each_array,
+    on_device,
     training_arrays_or_dataset,
     validation_arrays_or_dataset,
 )
 from kerasreg.typing import Folder, Loss, Metrics, Samples, SamplesOrDataset
 from kerasreg.variables import named_variables
+from kerasreg.xla import layers_without_xla
 
 __all__ = ["TrainingDiverged", "train"]
 
@@ -139,8 +141,8 @@ def train(
     check_losses(loss)
     metrics = checked_metrics(metrics)
     log_dir = folder_or_none("log_dir", log_dir)
-    data = training_arrays_or_dataset(model, loss, x, y, sample_weight, class_weight)
-    validation = validation_arrays_or_dataset(model, loss, validation_data)
+    data = on_device(training_arrays_or_dataset(model, loss, x, y, sample_weight, class_weight))
+    validation = on_device(validation_arrays_or_dataset(model, loss, validation_data))
     batch_size = shortened(batch_size, data, validation)
     programs = _compiled_programs(model, optimizer, loss, metrics, data, batch_size, jit_compile)
 
@@ -207,12 +209,11 @@ def _compiled_programs(
             f"The model '{model.name}' has no trainable weights. Set `trainable = True` on the "
             "layers to train"
         )
-    supported = all(layer.supports_jit for layer in model._flatten_layers())
-    programs = EpochPrograms(model, batch_size, bool(jit_compile) and supported)
-    if jit_compile and not supported:
-        names = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
+    unsupported = layers_without_xla(model)
+    programs = EpochPrograms(model, batch_size, bool(jit_compile) and not unsupported)
+    if jit_compile and unsupported:
         warnings.warn(
-            f"XLA cannot compile the layers {names}: training as a plain graph. Pass "
+            f"XLA cannot compile the layers {unsupported}: training as a plain graph. Pass "
             "jit_compile=False to do so without this line",
             stacklevel=3,
         )

@@ -11,8 +11,8 @@ import pytest
 from keras import layers, ops, regularizers
 
 from kerasreg.copies import copy_with, fresh_values, variables_of
+from kerasreg.grid.packing import packed, packed_object, unpacked, unpacked_object
 from kerasreg.optimizers import ProximalSGD
-from kerasreg.packing import packed, packed_object, unpacked, unpacked_object
 from kerasreg.regularizers import (
     MCP,
     PENALTIES,

@@ -12,8 +12,8 @@ from test_event_files import read
 from test_hyperparameters import page, results_of, settings_of
 
 from kerasreg.cross_validation import cross_validate
+from kerasreg.grid.chunks import Member
 from kerasreg.grid.logs import logged_members, member_folders
-from kerasreg.grid.training import Member
 from kerasreg.optimizers import ProximalSGD
 from kerasreg.path import regularization_path
 
