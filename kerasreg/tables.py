@@ -190,6 +190,29 @@ class TrainingRecord:
         return _frame(rows, HISTOGRAM_COLUMNS)
 
 
+def fold_summary(scores: pd.DataFrame, keys: list[str]) -> tuple[pd.Series[float], pd.DataFrame]:
+    """What folds reached, seeds averaged within each, and what that is over the folds.
+
+    Args:
+        scores: A table with `keys`, `fold`, and `value`, NaN for a member that diverged.
+        keys: What the folds have in common.
+
+    Returns:
+        By `keys` and `fold`, the means over the seeds; by `keys`, `mean`, `standard_error` (the
+        standard deviation of the folds / √n_folds) and `n_folds`.
+    """
+    # Not the mean of those that did not diverge, which would flatter where some may diverge.
+    by_fold = scores.groupby([*keys, "fold"], sort=False)["value"].agg(
+        lambda values: values.mean(skipna=False)
+    )
+    summary = by_fold.groupby(keys, sort=False).agg(
+        mean=lambda values: values.mean(skipna=False),
+        standard_error=lambda values: values.std(ddof=1, skipna=False) / np.sqrt(len(values)),
+        n_folds="size",
+    )
+    return by_fold, summary
+
+
 def flat_floats(values: np.ndarray) -> np.ndarray:
     """The values of a variable in C order, with at least the precision of float32."""
     flat = np.ravel(values)

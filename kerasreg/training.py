@@ -163,7 +163,7 @@ def train(
                 if validation is not None:
                     record.add_curves(epoch, "validation", programs.run_evaluation(validation))
                 record.add_weights(epoch, variables)
-                bar.set_postfix_str(loss_parts(averages))
+                bar.set_postfix_str(_loss_parts(averages))
                 bar.update()
     finally:
         record.close()
@@ -171,7 +171,7 @@ def train(
     return record
 
 
-def loss_parts(values: Mapping[str, float]) -> str:
+def _loss_parts(values: Mapping[str, float]) -> str:
     """The losses of one epoch, as the progress bar shows them."""
     parts = " + ".join(f"{name} {values[name]:.4g}" for name in ("data_loss", "penalty"))
     return f"loss {values['loss']:.4g} = {parts}"

@@ -564,6 +564,24 @@ def test_numbers_of_double_precision():
         keras.config.set_dtype_policy("float32")
 
 
+HIDDEN = layers.ActivityRegularization(l2=1.0)
+
+
+class Hides(layers.Layer):
+    """Calls a layer that neither it nor the model has among its layers."""
+
+    def call(self, x):
+        return HIDDEN(x)
+
+
+def test_a_loss_that_fit_does_not_see_is_no_part_of_the_loss_and_takes_no_name():
+    dense = [layers.Dense(n, kernel_regularizer="l2") for n in (6, 3)]
+    model = keras.Sequential([keras.Input((5,)), dense[0], Hides(), dense[1]])
+    settings = {"loss": "mse", "metrics": (), "optimizer": adam}
+    record = compared(model, X, np.eye(3, dtype="float32")[LABELS], **settings)
+    assert {"penalty/dense/kernel", "penalty/dense_1/kernel"} < set(record.curves["quantity"])
+
+
 # Models that are not built
 
 

@@ -21,7 +21,7 @@ from kerasreg.arguments import (
     whole_number,
 )
 from kerasreg.checks import check_losses, checked_metrics, keras_optimizer
-from kerasreg.folds import fold_indices
+from kerasreg.folds import Fold, fold_indices
 from kerasreg.grid.chunks import planned_sequences, sensible_chunk_size
 from kerasreg.grid.elementwise import check_elementwise
 from kerasreg.grid.logs import write_logs
@@ -265,7 +265,7 @@ def _built_and_checked(model: keras.Model, loss: Any, x: Any, y: Any, sample_wei
 
 def _fold_pairs(
     folds: Folds | None, data: Any, validation_data: Any, loss: Any, groups: Any, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]] | None:
+) -> list[Fold] | None:
     """Training and held-out rows of every fold, None without folds."""
     if folds is None:
         if groups is not None:

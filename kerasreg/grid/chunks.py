@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from kerasreg.folds import Fold
 from kerasreg.grid.elementwise import slots_per_weight
 
 # Weights, gradients and the optimizer's slots of the members that are trained at once stay in the
@@ -93,7 +94,7 @@ class Chunk:
 
 def planned_sequences(
     strengths: Sequence[float],
-    folds: Sequence[tuple[np.ndarray, np.ndarray]] | None,
+    folds: Sequence[Fold] | None,
     seeds: Sequence[int],
     chunk_size: int,
     warm_start: bool,

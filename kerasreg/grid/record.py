@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasreg.arguments import finite_float, some_of
 from kerasreg.copies import copy_with
+from kerasreg.folds import Fold
 from kerasreg.grid.chunks import Chunk
 from kerasreg.grid.task import GridTask
 from kerasreg.proximal_optimizer import without_state
@@ -58,7 +59,7 @@ class GridRecord:
         return sorted({member.seed for member, _, _ in self._placed})
 
     @property
-    def folds(self) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    def folds(self) -> list[Fold] | None:
         """Training and held-out rows of every fold, None if there are no folds."""
         return self._task.folds
 

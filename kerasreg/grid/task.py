@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-import numpy as np
 
+from kerasreg.folds import Fold
 from kerasreg.grid.chunks import Member
 from kerasreg.grid.packing import packed, packed_object, unpacked, unpacked_object
 from kerasreg.tensorflow_only import tf
@@ -31,7 +31,7 @@ class GridTask:
     metrics: Any
     data: Any
     validation: Any
-    folds: list[tuple[np.ndarray, np.ndarray]] | None
+    folds: list[Fold] | None
     epochs: int
     batch_size: int
     shuffle_seed: int | None
