@@ -243,10 +243,15 @@ def without_state(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Opt
     return type(optimizer).from_config(optimizer.get_config())
 
 
+def inner_optimizer(model: keras.Model) -> Any:
+    """The optimizer of a model that moves the weights, also inside one that scales the loss."""
+    optimizer = getattr(model, "optimizer", None)
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
 def proximal_optimizer_of(model: keras.Model) -> ProximalOptimizer | None:
     """The proximal optimizer of a compiled model, also inside one that scales the loss."""
-    optimizer = getattr(model, "optimizer", None)
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = inner_optimizer(model)
     return optimizer if isinstance(optimizer, ProximalOptimizer) else None
 
 

@@ -652,7 +652,7 @@ def test_in_another_process(tmp_path):
     program = """
         import json, sys
         import numpy as np
-        from kerasreg.packing import unpacked
+        from kerasreg.grid.packing import unpacked
         folder = sys.argv[1]
         with np.load(folder + "/values.npz") as arrays:
             values = [arrays[name] for name in arrays.files]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from kerasreg.grid.stacking import Batch
+from kerasreg.grid.batch import Batch
 from kerasreg.tensorflow_only import tf
 from kerasreg.training_data import Arrays, each_array
 

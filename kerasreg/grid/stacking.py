@@ -14,43 +14,16 @@ from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import ops
 from keras.src.trainers.compile_utils import CompileLoss, CompileMetrics
 
+from kerasreg.grid.batch import Batch, flags_like
 from kerasreg.grid.member_penalty import MemberPenalty, penalty_at_strength
 from kerasreg.grid.vectorization import map_members
-from kerasreg.metrics import PenaltyNames, added_by, batch_size_of
+from kerasreg.metrics import PenaltyNames, added_by
 from kerasreg.proximal_optimizer import ProximalOptimizer, without_state
 from kerasreg.tensorflow_only import tf
 from kerasreg.variables import named_variables, penalty_of, values_of
-
-
-class Batch(NamedTuple):
-    """Samples of one step. `n_samples` of them count; the others only fill the batch."""
-
-    x: Any
-    y: Any
-    sample_weight: Any
-    counted: Any  # 1 for a sample that counts and 0 for one that fills, or None: all count
-
-    @property
-    def n_samples(self) -> Any:
-        if self.counted is None:
-            return tf.cast(batch_size_of(self.x), tf.float32)
-        return tf.reduce_sum(self.counted)
-
-    def loss_weights(self) -> Any:
-        """Sample weights under which the mean over the batch is that over what counts."""
-        if self.counted is None:
-            return self.sample_weight
-        size = tf.cast(tf.shape(self.counted)[0], self.counted.dtype)
-        counted = self.counted * (size / tf.reduce_sum(self.counted))
-        if self.sample_weight is None:
-            return counted
-        return tree.map_structure(
-            lambda leaf: leaf * tf.cast(_like(leaf, counted), leaf.dtype), self.sample_weight
-        )
-
 
 # Names and values of penalties, or of other losses that layers add.
 _Named: TypeAlias = list[tuple[str, Any]]
@@ -365,7 +338,7 @@ class StackedModel:
         return [tf.identity(variable.value) for variable in variables]
 
     def _of_alive(self, alive: Any, new: Any, old: Any) -> Any:
-        return tf.where(_like(new, alive), new, old)
+        return tf.where(flags_like(new, alive), new, old)
 
     def _over_members(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """The function, applied to each member of what it is called with."""
@@ -379,11 +352,6 @@ class StackedModel:
 
 def _values(named: _Named) -> list[Any]:
     return [value for _, value in named]
-
-
-def _like(array: Any, flags: Any) -> Any:
-    """Flags for the first axis of an array, with as many axes as it has."""
-    return tf.reshape(flags, (-1, *[1] * (len(array.shape) - 1)))
 
 
 def _split_rows(
