@@ -14,7 +14,8 @@ from kerasreg.checks import checked_model
 from kerasreg.folds import fold_indices
 from kerasreg.grid import train_grid
 from kerasreg.grid.record import GridRecord
-from kerasreg.path import check_before_search, strength_grid
+from kerasreg.strength_range import check_before_search, strength_grid
+from kerasreg.tables import fold_summary
 from kerasreg.typing import Folder, Folds, Loss, Metrics, Samples
 
 if TYPE_CHECKING:
@@ -173,17 +174,8 @@ class CrossValidation:
         Seeds are averaged within a fold first; the standard error is that of the mean over the
         folds, their standard deviation / √n_folds. Both are NaN where a member diverged.
         """
-        keys = ["strength", "split", "quantity"]
-        by_fold = self.scores.groupby([*keys, "fold"], sort=False)["value"]
-        # Not the mean of those that did not diverge: a strength that may diverge is no choice.
-        means = by_fold.agg(lambda values: values.mean(skipna=False))
-        by_strength = means.groupby(keys, sort=False)
-        table = by_strength.agg(
-            mean=lambda values: values.mean(skipna=False),
-            standard_error=lambda values: values.std(ddof=1, skipna=False) / np.sqrt(len(values)),
-            n_folds="size",
-        )
-        return table.reset_index()
+        _, summary = fold_summary(self.scores, ["strength", "split", "quantity"])
+        return summary.reset_index()
 
     def select(
         self, rule: str = "min", quantity: str = "data_loss", mode: str | None = None

@@ -12,6 +12,7 @@ from kerasreg.metrics import LossDecomposition, PenaltyNames, batch_size_of
 from kerasreg.tensorflow_only import tf
 from kerasreg.training_data import Arrays, each_array
 from kerasreg.variables import named_variables
+from kerasreg.xla import REFUSED, shapes_of, why_refused
 
 
 class EpochPrograms:
@@ -214,28 +215,26 @@ class EpochPrograms:
         return self.decomposition.averages(sums.numpy()) | {k: float(v) for k, v in metrics.items()}
 
     def _program(self, name: str, arguments: tuple[Any, ...]) -> Callable[..., Any]:
-        """The program for arrays of these shapes: finding it is a tenth of a short epoch's time."""
+        """The program for arrays of these shapes."""
         program = getattr(self, name)
         found: Callable[..., Any] = program
         if not isinstance(arguments[0], Arrays):
             return found
-        leaves = [leaf for leaf in tf.nest.flatten(arguments) if leaf is not None]
-        shapes = tuple((str(leaf.dtype), *leaf.shape) for leaf in leaves)
-        if (name, shapes) not in self._programs:
-            self._programs[name, shapes] = program.get_concrete_function(*arguments)
-        return self._programs[name, shapes]
+        key = name, shapes_of(arguments)
+        if key not in self._programs:
+            self._programs[key] = program.get_concrete_function(*arguments)
+        return self._programs[key]
 
     def _or_as_graph(self, name: str, *arguments: Any) -> Any:
         """Runs a program, as a plain graph from now on if XLA refuses it."""
         try:
             return self._program(name, arguments)(*arguments)
-        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+        except REFUSED as error:
             if not self.jit_compile:
                 raise
-            reason = str(error.message).strip().splitlines()[0]
             warnings.warn(
-                f"XLA cannot compile the model '{self.model.name}' ({reason}): training goes on "
-                "as a plain graph. Pass jit_compile=False to start with it",
+                f"XLA cannot compile the model '{self.model.name}' ({why_refused(error)}): "
+                "training goes on as a plain graph. Pass jit_compile=False to start with it",
                 stacklevel=4,
             )
             self._compile(jit_compile=False)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kerasreg.arguments import float_between, folder_or_none, true_or_false, whole_number
 from kerasreg.grid import train_grid
 from kerasreg.grid.record import GridRecord
-from kerasreg.strength_range import largest_strength
+from kerasreg.strength_range import check_before_search, strength_grid
 from kerasreg.training_data import validation_arrays_or_dataset
 from kerasreg.typing import Folder, Loss, Metrics, Samples, SamplesOrDataset
 
@@ -130,26 +129,6 @@ def regularization_path(
         **common,
     )
     return RegularizationPath(grid)
-
-
-def check_before_search(
-    warm_start: Any, checkpoint_dir: Any, log_dir: Any, log_members: Any
-) -> None:
-    """Raises for what only the training after the search for strengths would look at."""
-    true_or_false("warm_start", warm_start)
-    folder_or_none("checkpoint_dir", checkpoint_dir)
-    folder_or_none("log_dir", log_dir)
-    whole_number("log_members", log_members, minimum=1)
-
-
-def strength_grid(
-    model: keras.Model, x: Any, y: Any, n_strengths: Any, min_ratio: Any, **settings: Any
-) -> list[float]:
-    """`n_strengths` from `largest_strength` down to `min_ratio` times it, ascending."""
-    n_strengths = whole_number("n_strengths", n_strengths, minimum=2)
-    min_ratio = float_between("min_ratio", min_ratio, 0, 1)
-    largest = largest_strength(model, x, y, n_strengths=n_strengths, **settings)
-    return [float(s) for s in largest * np.geomspace(min_ratio, 1.0, n_strengths)]
 
 
 class RegularizationPath:

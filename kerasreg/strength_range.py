@@ -10,14 +10,23 @@ import keras
 import numpy as np
 from keras.src.trainers.compile_utils import CompileLoss
 
-from kerasreg.arguments import checked_seeds, invalid_argument, some_of, whole_number
+from kerasreg.arguments import (
+    checked_seeds,
+    float_between,
+    folder_or_none,
+    invalid_argument,
+    some_of,
+    true_or_false,
+    whole_number,
+)
 from kerasreg.checks import check_losses, is_dataset, keras_optimizer
 from kerasreg.copies import copy_with, fresh_values
 from kerasreg.grid import train_grid
 from kerasreg.optimality import has_one_layer, strength_max
+from kerasreg.tensorflow_only import tf
 from kerasreg.training import check_loop_settings
+from kerasreg.training_data import build_for
 from kerasreg.typing import Loss, Samples, SamplesOrDataset
-from kerasreg.variables import build_on
 
 __all__ = ["largest_strength"]
 
@@ -91,7 +100,7 @@ def largest_strength(
     """
     jit_compile = settings.get("jit_compile", "auto")
     check_loop_settings(model, epochs, batch_size, None, jit_compile)
-    seeds = checked_seeds(seeds)
+    seed = checked_seeds(seeds)[0]
     n_strengths = whole_number("n_strengths", n_strengths, minimum=2)
     if x is None or (y is None and not is_dataset(x)):
         name, value = ("y", y) if x is not None else ("x", x)
@@ -107,15 +116,8 @@ def largest_strength(
             "there is no path: with all of them at zero the gradient of the data loss is zero. Are "
             "the inputs or the targets constant, or the regularizer's own strength 0?"
         )
-    from kerasreg.tensorflow_only import tf
-
-    if isinstance(x, tf.data.Dataset):
-        first = next(iter(x))
-        balance = _balance(model, first[0], first[1], loss, seeds)
-    else:
-        balance = _balance(model, x, y, loss, seeds)
-    low, high = _DECADES
-    strengths = balance * np.logspace(low, high, max(n_strengths, _MIN_STRENGTHS))
+    balance = _balance(model, x, y, loss, seed)
+    strengths = balance * np.logspace(*_DECADES, max(n_strengths, _MIN_STRENGTHS))
     short = min(epochs, max(_MIN_EPOCHS, -(-epochs // 4)))
     coarse = train_grid(
         model,
@@ -126,21 +128,45 @@ def largest_strength(
         loss=loss,
         epochs=short,
         batch_size=batch_size,
-        seeds=list(seeds)[:1],
+        seeds=[seed],
         **settings,
     )
     weights = coarse.weights
     last = weights[(weights["epoch"] == short) & weights["variable"].isin(coarse.penalized)]
-    found = last.assign(square=last["l2_norm"] ** 2).groupby("strength")
-    left = found["n_weights"].sum() - found["n_zero"].sum()
-    norm = np.sqrt(found["square"].sum())
-    diverged = found["diverged"].any()
+    by_strength = last.assign(square=last["l2_norm"] ** 2).groupby("strength")
+    diverged = by_strength["diverged"].any()
+    gone = _is_gone(by_strength, diverged) & ~diverged
+    return _smallest_from_which_on(gone, diverged, strengths)
+
+
+def check_before_search(
+    warm_start: Any, checkpoint_dir: Any, log_dir: Any, log_members: Any
+) -> None:
+    """Raises for what only the training after the search for strengths would look at."""
+    true_or_false("warm_start", warm_start)
+    folder_or_none("checkpoint_dir", checkpoint_dir)
+    folder_or_none("log_dir", log_dir)
+    whole_number("log_members", log_members, minimum=1)
+
+
+def strength_grid(
+    model: keras.Model, x: Any, y: Any, n_strengths: Any, min_ratio: Any, **settings: Any
+) -> list[float]:
+    """`n_strengths` from `largest_strength` down to `min_ratio` times it, ascending."""
+    n_strengths = whole_number("n_strengths", n_strengths, minimum=2)
+    min_ratio = float_between("min_ratio", min_ratio, 0, 1)
+    largest = largest_strength(model, x, y, n_strengths=n_strengths, **settings)
+    return [float(s) for s in largest * np.geomspace(min_ratio, 1.0, n_strengths)]
+
+
+def _is_gone(by_strength: Any, diverged: Any) -> Any:
+    """At which strengths nothing is left of the penalized weights, as `largest_strength` says."""
+    left = by_strength["n_weights"].sum() - by_strength["n_zero"].sum()
     if (left == 0).any():
-        gone = left == 0
-    else:
-        first, least = norm.iloc[0], norm[~diverged].min()
-        gone = (norm <= least + _NOTHING_LEFT * (first - least)) & (norm < first)
-    return _smallest_from_which_on(gone & ~diverged, diverged, strengths)
+        return left == 0
+    norm = np.sqrt(by_strength["square"].sum())
+    start, least = norm.iloc[0], norm[~diverged].min()
+    return (norm <= least + _NOTHING_LEFT * (start - least)) & (norm < start)
 
 
 def _smallest_from_which_on(gone: Any, diverged: Any, strengths: np.ndarray) -> float:
@@ -170,15 +196,17 @@ def _exact(model: keras.Model, x: Any, y: Any, loss: Any, sample_weight: Any) ->
     return strength_max(model, x, y, loss, sample_weight=sample_weight)
 
 
-def _balance(model: keras.Model, x: Any, y: Any, loss: Any, seeds: Any) -> float:
+def _balance(model: keras.Model, x: Any, y: Any, loss: Any, seed: int) -> float:
     """data_loss / Σ penalties at the initial weights, as a power of ten.
 
     A rounded number is the same on every machine, and so are the strengths of a path.
     """
+    if isinstance(x, tf.data.Dataset):
+        x, y = next(iter(x))[:2]
     rows = slice(0, 1024)
     x, y = (keras.tree.map_structure(lambda leaf: np.asarray(leaf)[rows], part) for part in (x, y))
-    build_on(model, x)
-    values = fresh_values(model, int(next(iter(seeds))))
+    build_for(model, x)
+    values = fresh_values(model, seed)
     start = copy_with(model, values, 1.0)
     y_pred = start(x, training=False)
     penalty = float(sum(map(keras.ops.sum, start.losses), 0.0))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Histogram", "TrainingRecord"]
 
 CURVE_COLUMNS = ("epoch", "split", "quantity", "value")
-WEIGHT_COLUMNS = ("epoch", "variable", "n_weights", "n_zero", "l1_norm", "l2_norm", "max_abs")
+WEIGHT_MEASURES = ("n_zero", "l1_norm", "l2_norm", "max_abs")
+WEIGHT_COLUMNS = ("epoch", "variable", "n_weights", *WEIGHT_MEASURES)
 HISTOGRAM_COLUMNS = ("epoch", "variable", "bin_left", "bin_right", "count")
 
 # Bins on each side of zero: at most this many, at least a third of it.
@@ -189,6 +190,29 @@ class TrainingRecord:
         return _frame(rows, HISTOGRAM_COLUMNS)
 
 
+def fold_summary(scores: pd.DataFrame, keys: list[str]) -> tuple[pd.Series[float], pd.DataFrame]:
+    """What folds reached, seeds averaged within each, and what that is over the folds.
+
+    Args:
+        scores: A table with `keys`, `fold`, and `value`, NaN for a member that diverged.
+        keys: What the folds have in common.
+
+    Returns:
+        By `keys` and `fold`, the means over the seeds; by `keys`, `mean`, `standard_error` (the
+        standard deviation of the folds / √n_folds) and `n_folds`.
+    """
+    # Not the mean of those that did not diverge, which would flatter where some may diverge.
+    by_fold = scores.groupby([*keys, "fold"], sort=False)["value"].agg(
+        lambda values: values.mean(skipna=False)
+    )
+    summary = by_fold.groupby(keys, sort=False).agg(
+        mean=lambda values: values.mean(skipna=False),
+        standard_error=lambda values: values.std(ddof=1, skipna=False) / np.sqrt(len(values)),
+        n_folds="size",
+    )
+    return by_fold, summary
+
+
 def flat_floats(values: np.ndarray) -> np.ndarray:
     """The values of a variable in C order, with at least the precision of float32."""
     flat = np.ravel(values)
@@ -197,7 +221,7 @@ def flat_floats(values: np.ndarray) -> np.ndarray:
 
 def weight_tags(variable: str) -> list[str]:
     """TensorBoard's tags of what is logged of a variable: its share of zeros, norms and maximum."""
-    return [f"{measure}/{variable}" for measure in ("sparsity", *WEIGHT_COLUMNS[-3:])]
+    return [f"{measure}/{variable}" for measure in ("sparsity", *WEIGHT_MEASURES[1:])]
 
 
 def _frame(rows: list[tuple[Any, ...]], columns: tuple[str, ...]) -> pd.DataFrame:

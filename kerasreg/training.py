@@ -16,11 +16,13 @@ from kerasreg.tables import TrainingRecord
 from kerasreg.training_data import (
     Arrays,
     each_array,
+    on_device,
     training_arrays_or_dataset,
     validation_arrays_or_dataset,
 )
 from kerasreg.typing import Folder, Loss, Metrics, Samples, SamplesOrDataset
 from kerasreg.variables import named_variables
+from kerasreg.xla import layers_without_xla
 
 __all__ = ["TrainingDiverged", "train"]
 
@@ -140,8 +142,8 @@ def train(
     check_losses(loss)
     metrics = checked_metrics(metrics)
     log_dir = folder_or_none("log_dir", log_dir)
-    data = training_arrays_or_dataset(model, loss, x, y, sample_weight, class_weight)
-    validation = validation_arrays_or_dataset(model, loss, validation_data)
+    data = on_device(training_arrays_or_dataset(model, loss, x, y, sample_weight, class_weight))
+    validation = on_device(validation_arrays_or_dataset(model, loss, validation_data))
     batch_size = shortened(batch_size, data, validation)
     programs = _compiled_programs(model, optimizer, loss, metrics, data, batch_size, jit_compile)
 
@@ -162,7 +164,7 @@ def train(
                 if validation is not None:
                     record.add_curves(epoch, "validation", programs.run_evaluation(validation))
                 record.add_weights(epoch, variables)
-                bar.set_postfix_str(loss_parts(averages))
+                bar.set_postfix_str(_loss_parts(averages))
                 bar.update()
     finally:
         record.close()
@@ -170,7 +172,7 @@ def train(
     return record
 
 
-def loss_parts(values: Mapping[str, float]) -> str:
+def _loss_parts(values: Mapping[str, float]) -> str:
     """The losses of one epoch, as the progress bar shows them."""
     parts = " + ".join(f"{name} {values[name]:.4g}" for name in ("data_loss", "penalty"))
     return f"loss {values['loss']:.4g} = {parts}"
@@ -208,12 +210,11 @@ def _compiled_programs(
             f"The model '{model.name}' has no trainable weights. Set `trainable = True` on the "
             "layers to train"
         )
-    supported = all(layer.supports_jit for layer in model._flatten_layers())
-    programs = EpochPrograms(model, batch_size, bool(jit_compile) and supported)
-    if jit_compile and not supported:
-        names = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
+    unsupported = layers_without_xla(model)
+    programs = EpochPrograms(model, batch_size, bool(jit_compile) and not unsupported)
+    if jit_compile and unsupported:
         warnings.warn(
-            f"XLA cannot compile the layers {names}: training as a plain graph. Pass "
+            f"XLA cannot compile the layers {unsupported}: training as a plain graph. Pass "
             "jit_compile=False to do so without this line",
             stacklevel=3,
         )

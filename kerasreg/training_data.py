@@ -38,7 +38,7 @@ def training_arrays_or_dataset(
     model: keras.Model, loss: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any
 ) -> Any:
     if not isinstance(x, tf.data.Dataset):
-        return _on_device(checked_arrays(model, loss, x, y, sample_weight, class_weight))
+        return checked_arrays(model, loss, x, y, sample_weight, class_weight)
     for name, value in (("y", y), ("sample_weight", sample_weight), ("class_weight", class_weight)):
         if value is not None:
             raise ValueError(
@@ -59,7 +59,7 @@ def validation_arrays_or_dataset(model: keras.Model, loss: Any, validation_data:
             f"or a tf.data.Dataset. Received: {type(validation_data).__name__}"
         )
     x, y, sample_weight = (*validation_data, None)[:3]
-    return _on_device(checked_arrays(model, loss, x, y, sample_weight, prefix="validation "))
+    return checked_arrays(model, loss, x, y, sample_weight, prefix="validation ")
 
 
 def _checked_dataset(name: str, dataset: Any) -> Any:
@@ -77,9 +77,25 @@ def _checked_dataset(name: str, dataset: Any) -> Any:
     return dataset
 
 
-def _on_device(arrays: Arrays) -> Arrays:
-    """The arrays as tensors, once, so that no epoch copies them."""
-    return each_array(tf.convert_to_tensor, arrays)
+def on_device(data: Any) -> Any:
+    """Arrays as tensors, once, so that no epoch copies them; a dataset or None as it is."""
+    return each_array(tf.convert_to_tensor, data) if isinstance(data, Arrays) else data
+
+
+def build_for(model: keras.Model, x: Any) -> None:
+    """Builds a model that is not built, for batches of samples such as `x`, of any length.
+
+    Called with an array of one row, a Sequential model would from then on expect one row.
+    """
+    if not model.built:
+        model(
+            keras.tree.map_structure(
+                lambda leaf: keras.KerasTensor(
+                    (None, *leaf.shape[1:]), keras.backend.standardize_dtype(leaf.dtype)
+                ),
+                x,
+            )
+        )
 
 
 def checked_arrays(

@@ -62,22 +62,6 @@ class OwnedVariable(NamedTuple):
     is_weight: bool
 
 
-def build_on(model: keras.Model, x: Any) -> None:
-    """Builds a model that is not built, for batches of samples such as `x`, of any length.
-
-    Called with an array of one row, a Sequential model would from then on expect one row.
-    """
-    if not model.built:
-        model(
-            keras.tree.map_structure(
-                lambda leaf: keras.KerasTensor(
-                    (None, *leaf.shape[1:]), keras.backend.standardize_dtype(leaf.dtype)
-                ),
-                x,
-            )
-        )
-
-
 def check_built(model: keras.Model) -> None:
     """Raises, and says how to build it, if a model is not built."""
     if not model.built:

@@ -13,6 +13,7 @@ if keras.backend.backend() != "tensorflow":
 
 from kerasreg.cross_validation import CrossValidation, cross_validate
 from kerasreg.optimizers import ProximalSGD
+from kerasreg.strength_range import largest_strength
 from kerasreg.training import train
 
 
@@ -207,3 +208,21 @@ def test_hostile_folds_are_refused_before_training():
         cross_validate(linear_model(5), x, y, folds=100, **common)
     with pytest.raises(ValueError, match="Arrays of different length"):
         cross_validate(linear_model(5), x, y[:-1], **common)
+
+
+@pytest.mark.parametrize(("quantity", "mode"), [("penalty", None), ("data_loss", "max")])
+def test_a_refit_is_at_the_strength_that_its_quantity_and_mode_choose(crossed, quantity, mode):
+    chosen = crossed.select("min", quantity, mode)
+    assert chosen != crossed.select("min")
+    model = crossed.refit("min", quantity, mode)
+    assert model.layers[0].kernel_regularizer.get_config() == {"l1": pytest.approx(chosen)}
+
+
+def test_the_ratio_of_the_strengths_that_are_found():
+    x, y = noisy()
+    settings = SETTINGS | {"epochs": 1, "jit_compile": False}
+    found = cross_validate(
+        linear_model(5), x, y, folds=2, n_strengths=3, min_ratio=0.25, **settings
+    )
+    largest = largest_strength(linear_model(5), x, y, optimizer="adam", loss="mse", epochs=1)
+    np.testing.assert_allclose(found.strengths, largest * np.array([0.25, 0.5, 1]), rtol=1e-12)

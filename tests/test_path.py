@@ -1,5 +1,7 @@
 """The path and its range of strengths, against scikit-learn, the LARS paper and single runs."""
 
+import inspect
+
 import keras
 import numpy as np
 import pandas as pd
@@ -12,6 +14,8 @@ if keras.backend.backend() != "tensorflow":
 
 import tensorflow as tf
 
+from kerasreg.cross_validation import cross_validate
+from kerasreg.grid import train_grid
 from kerasreg.optimality import strength_max
 from kerasreg.optimizers import ProximalAdam, ProximalSGD
 from kerasreg.path import regularization_path
@@ -361,3 +365,19 @@ def test_weights_of_the_model_are_where_all_members_start_if_asked():
     fresh = regularization_path(model, x, y, seeds=[1], loss="mse", verbose=0, **start)
     assert not np.array_equal(fresh.grid.values(1.0, seed=1)[0], model.get_weights()[0])
     assert isinstance(fresh.members, pd.DataFrame)
+
+
+def test_what_is_left_out_of_a_call_is_the_same_in_all_of_them():
+    def defaults(function):
+        given = inspect.signature(function).parameters.values()
+        return {each.name: each.default for each in given if each.default is not each.empty}
+
+    grid = defaults(train_grid)
+    paths, folds = defaults(regularization_path), defaults(cross_validate)
+    for name in ("n_strengths", "min_ratio"):
+        assert paths[name] == folds[name]
+    for function in (train, regularization_path, cross_validate):
+        own = {name: value for name, value in defaults(function).items() if name in grid}
+        own.pop("folds", None)  # a cross-validation has some
+        assert len(own) >= 9
+        assert own == {name: grid[name] for name in own}

@@ -21,24 +21,24 @@ from kerasreg.arguments import (
     whole_number,
 )
 from kerasreg.checks import check_losses, checked_metrics, keras_optimizer
-from kerasreg.folds import fold_indices
+from kerasreg.folds import Fold, fold_indices
+from kerasreg.grid.chunks import planned_sequences, sensible_chunk_size
 from kerasreg.grid.elementwise import check_elementwise
 from kerasreg.grid.logs import write_logs
 from kerasreg.grid.record import GridRecord
 from kerasreg.grid.run import run_chunks
-from kerasreg.grid.task import GridTask, planned_chunks, sensible_chunk_size
-from kerasreg.grid.training import Member
+from kerasreg.grid.task import GridTask
 from kerasreg.progress import check_verbose
 from kerasreg.tensorflow_only import tf
 from kerasreg.training import check_loop_settings, shortened
 from kerasreg.training_data import (
     Arrays,
+    build_for,
     checked_arrays,
     training_arrays_or_dataset,
     validation_arrays_or_dataset,
 )
 from kerasreg.typing import Folder, Folds, Loss, Metrics, Samples, SamplesOrDataset
-from kerasreg.variables import build_on
 
 
 def train_grid(
@@ -160,7 +160,7 @@ def train_grid(
     [2, 3]
     """
     check_loop_settings(model, epochs, batch_size, None, jit_compile)
-    strengths = checked_strengths(strengths)
+    strengths = _checked_strengths(strengths)
     seeds = checked_seeds(seeds)
     _check_choices(initial_weights, shuffle_seed, chunk_size, verbose)
     log_members = whole_number("log_members", log_members, minimum=1)
@@ -175,37 +175,21 @@ def train_grid(
     check_elementwise(optimizer)
     _check_policy(model)
     data = _built_and_checked(model, loss, x, y, sample_weight)
-    pairs = None
-    if folds is None and groups is not None:
-        raise ValueError("Argument `groups` has no place without folds, which it keeps together")
-    if folds is not None:
-        if not isinstance(data, Arrays):
-            raise ValueError("Folds need arrays; a tf.data.Dataset has no rows. Pass x and y")
-        if validation_data is not None:
-            raise ValueError(
-                "Pass folds or validation_data: with folds each is validated on what it holds out"
-            )
-        pairs = fold_indices(folds, data.x, data.y, loss=loss, groups=groups, seed=shuffle_seed)
-    validation = _numpy(validation_arrays_or_dataset(model, loss, validation_data))
-    datasets = [each for each in (data, validation) if isinstance(each, tf.data.Dataset)]
-    if datasets and checkpoint_dir is not None:
-        raise ValueError(
-            "A checkpoint_dir needs arrays: it cannot be known whether a tf.data.Dataset is that "
-            "of the call before. Pass x and y"
-        )
+    pairs = _fold_pairs(folds, data, validation_data, loss, groups, shuffle_seed)
+    validation = validation_arrays_or_dataset(model, loss, validation_data)
+    jobs = _jobs(n_jobs)
+    if any(isinstance(each, tf.data.Dataset) for each in (data, validation)):
+        _check_for_datasets(checkpoint_dir, jobs)
 
     batch_size = shortened(batch_size, data, validation)
     n_folds = 1 if pairs is None else len(pairs)
     at_once = len(seeds) * (n_folds if warm_start else len(strengths))
-    jobs = _jobs(n_jobs)
-    if datasets and jobs > 1:
-        raise ValueError("A tf.data.Dataset cannot be sent to other processes. Pass x and y")
     if chunk_size is None:
         chunk_size = sensible_chunk_size(
             model, optimizer, batch_size, at_once, -(-jobs // (1 if warm_start else n_folds))
         )
     chunk_size = min(int(chunk_size), at_once)
-    groups_of_chunks = _plan(strengths, n_folds, seeds, chunk_size, warm_start, pairs)
+    sequences = planned_sequences(strengths, pairs, seeds, chunk_size, warm_start)
     task = GridTask(
         model=model,
         optimizer=optimizer,
@@ -221,48 +205,15 @@ def train_grid(
         jit_compile=jit_compile,
         warm_start=warm_start,
         chunk_size=chunk_size,
-        n_chunks=sum(map(len, groups_of_chunks)),
+        n_chunks=sum(map(len, sequences)),
     )
-    chunks, quantities = run_chunks(task, groups_of_chunks, jobs, checkpoint_dir, verbose)
+    chunks = run_chunks(task, sequences, jobs, checkpoint_dir, verbose)
     if logs is not None:
-        write_logs(task, chunks, quantities, logs, log_members, start)
-    return GridRecord(task, chunks, quantities)
+        write_logs(task, chunks, logs, log_members, start)
+    return GridRecord(task, chunks)
 
 
-def _plan(
-    strengths: Sequence[float] | np.ndarray,
-    n_folds: int,
-    seeds: Sequence[int],
-    chunk_size: int,
-    warm_start: bool,
-    pairs: Any,
-) -> list[list[list[Member]]]:
-    """Sequences of chunks: those of one sequence start where the one before has ended.
-
-    Without `warm_start` every sequence has one chunk.
-    """
-    if not warm_start:
-        members = [
-            Member(s, fold, seed) for fold in range(n_folds) for seed in seeds for s in strengths
-        ]
-        return [[chunk] for chunk in planned_chunks(members, chunk_size)]
-    # Members of several folds in one chunk take their steps together, so each must have as many
-    # rows, to train and to evaluate.
-    alike: dict[Any, list[int]] = {}
-    for fold in range(n_folds):
-        sizes = tuple(map(len, pairs[fold])) if pairs else ()
-        alike.setdefault(sizes, []).append(fold)
-    sequences = []
-    for own in alike.values():
-        first = [Member(0.0, fold, seed) for fold in own for seed in seeds]
-        sequences += [
-            [[member._replace(strength=s) for member in chunk] for s in sorted(strengths)]
-            for chunk in planned_chunks(first, chunk_size, by_fold=False)
-        ]
-    return sequences
-
-
-def checked_strengths(strengths: Any) -> list[float]:
+def _checked_strengths(strengths: Any) -> list[float]:
     """Strengths as plain floats, ascending."""
     if isinstance(strengths, str | Mapping) or not isinstance(strengths, Iterable):
         raise invalid_argument("strengths", "a sequence of finite floats >= 0", strengths)
@@ -298,10 +249,10 @@ def _check_policy(model: keras.Model) -> None:
 
 
 def _built_and_checked(model: keras.Model, loss: Any, x: Any, y: Any, sample_weight: Any) -> Any:
-    data = _numpy(training_arrays_or_dataset(model, loss, x, y, sample_weight, None))
+    data = training_arrays_or_dataset(model, loss, x, y, sample_weight, None)
     if not model.built:
         first = data.x if isinstance(data, Arrays) else next(iter(data))[0]
-        build_on(model, first)
+        build_for(model, first)
         if isinstance(data, Arrays):
             checked_arrays(model, loss, data.x, data.y, data.sample_weight)
     if not model.trainable_variables:
@@ -312,17 +263,34 @@ def _built_and_checked(model: keras.Model, loss: Any, x: Any, y: Any, sample_wei
     return data
 
 
-def _numpy(data: Any) -> Any:
-    if not isinstance(data, Arrays):
-        return data
-    return Arrays(
-        *(
-            keras.tree.map_structure(
-                lambda leaf: None if leaf is None else np.asarray(leaf), part, none_is_leaf=False
+def _fold_pairs(
+    folds: Folds | None, data: Any, validation_data: Any, loss: Any, groups: Any, seed: int
+) -> list[Fold] | None:
+    """Training and held-out rows of every fold, None without folds."""
+    if folds is None:
+        if groups is not None:
+            raise ValueError(
+                "Argument `groups` has no place without folds, which it keeps together"
             )
-            for part in data
+        return None
+    if not isinstance(data, Arrays):
+        raise ValueError("Folds need arrays; a tf.data.Dataset has no rows. Pass x and y")
+    if validation_data is not None:
+        raise ValueError(
+            "Pass folds or validation_data: with folds each is validated on what it holds out"
         )
-    )
+    return fold_indices(folds, data.x, data.y, loss=loss, groups=groups, seed=seed)
+
+
+def _check_for_datasets(checkpoint_dir: Any, n_jobs: int) -> None:
+    """Refuses what a `tf.data.Dataset` cannot do."""
+    if checkpoint_dir is not None:
+        raise ValueError(
+            "A checkpoint_dir needs arrays: it cannot be known whether a tf.data.Dataset is that "
+            "of the call before. Pass x and y"
+        )
+    if n_jobs > 1:
+        raise ValueError("A tf.data.Dataset cannot be sent to other processes. Pass x and y")
 
 
 def _jobs(n_jobs: Any) -> int:

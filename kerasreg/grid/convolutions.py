@@ -18,10 +18,10 @@ from kerasreg.tensorflow_only import tf
 # write them down than to convolve member by member.
 _MAX_PATCH_BYTES = 2**26
 
-Converter = Callable[[Any], Any]
+_Converter = Callable[[Any], Any]
 
 
-def convolution(pfor_input: Any, otherwise: Converter, wrap: Callable[..., Any]) -> Any:
+def convolution(pfor_input: Any, otherwise: _Converter, wrap: Callable[..., Any]) -> Any:
     """The converter of Conv2D: x (K?, B, H, W, C) and filters (K, h, w, C, F)."""
     x, filters = pfor_input.inputs[0], pfor_input.inputs[1]
     if not filters.is_stacked or not _is_plain(pfor_input):
@@ -38,7 +38,7 @@ def convolution(pfor_input: Any, otherwise: Converter, wrap: Callable[..., Any])
     return wrap(tf.reshape(product, (kernel[0], *patches.shape[-4:-1], kernel[4])), True)
 
 
-def gradient_by_filters(pfor_input: Any, otherwise: Converter, wrap: Callable[..., Any]) -> Any:
+def gradient_by_filters(pfor_input: Any, otherwise: _Converter, wrap: Callable[..., Any]) -> Any:
     """The converter of Conv2DBackpropFilter: x (K?, B, H, W, C) and gradients (K, B, H', W', F)."""
     x, _, gradient = pfor_input.inputs
     size = _static(pfor_input.outputs[0])
@@ -54,7 +54,7 @@ def gradient_by_filters(pfor_input: Any, otherwise: Converter, wrap: Callable[..
     return wrap(tf.reshape(product, (outer[0], *size)), True)
 
 
-def gradient_by_input(pfor_input: Any, otherwise: Converter, wrap: Callable[..., Any]) -> Any:
+def gradient_by_input(pfor_input: Any, otherwise: _Converter, wrap: Callable[..., Any]) -> Any:
     """The converter of Conv2DBackpropInput: filters (K, h, w, C, F), gradients (K, B, H', …, F)."""
     _, filters, gradient = pfor_input.inputs
     size = _static(pfor_input.outputs[0])

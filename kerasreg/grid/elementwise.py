@@ -7,6 +7,7 @@ import numpy as np
 from keras import optimizers
 
 import kerasreg.optimizers
+from kerasreg.proximal_optimizer import without_state
 
 # They look at each weight alone (norms for clipping are taken member by member). Any other class
 # is tried.
@@ -51,7 +52,7 @@ def check_elementwise(optimizer: keras.optimizers.Optimizer) -> None:
 
 def slots_per_weight(optimizer: keras.optimizers.Optimizer) -> int:
     """How many numbers the optimizer keeps for each weight."""
-    copy = type(optimizer).from_config(optimizer.get_config())
+    copy = without_state(optimizer)
     # Not an automatic name: TensorFlow keeps kernels for every name that a variable ever had.
     copy.build([keras.Variable(np.zeros((1, 1, 1), np.float32), name="weight")])
     return sum(tuple(variable.shape) == (1, 1, 1) for variable in copy.variables)
@@ -74,7 +75,7 @@ def _moves_members_alone(optimizer: keras.optimizers.Optimizer) -> bool:
     )
 
     def moved(start: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-        copy = type(optimizer).from_config(optimizer.get_config())
+        copy = without_state(optimizer)
         copy.clipnorm = copy.global_clipnorm = None  # taken member by member in a grid
         variable = keras.Variable(start)
         copy.build([variable])

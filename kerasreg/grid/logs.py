@@ -12,8 +12,8 @@ import numpy as np
 
 from kerasreg import hyperparameters, summaries
 from kerasreg.event_files import EventFiles, run_folder
+from kerasreg.grid.chunks import Chunk, Member
 from kerasreg.grid.task import GridTask
-from kerasreg.grid.training import Chunk, Member
 from kerasreg.tables import Histogram, flat_floats, weight_tags
 from kerasreg.variables import named_variables
 
@@ -24,7 +24,6 @@ ZEROS, NONZERO = "zeros", "nonzero"
 def write_logs(
     task: GridTask,
     chunks: Sequence[Chunk],
-    quantities: Sequence[str],
     log_dir: Path,
     log_members: int,
     start: float,
@@ -40,7 +39,6 @@ def write_logs(
     Args:
         task: What was trained.
         chunks: The trained chunks.
-        quantities: Names of the quantities in their curves.
         log_dir: Folder, or the first `run-2`, `run-3`, … in it without event files.
         log_members: How many members at most.
         start: When training began, as `time.time()` says it.
@@ -53,14 +51,13 @@ def write_logs(
         "penalty": hyperparameters.regularizer_names(_regularizers(task.model)),
         "optimizer": type(task.optimizer).__name__,
     }
-    keys = Member._fields if task.folds is not None else ("strength", "seed")
     settings = {
-        member: {key: getattr(member, key) for key in keys} | shared
+        member: {key: getattr(member, key) for key in task.run_keys} | shared
         for member in logged_members(placed, log_members)
     }
-    compared = hyperparameters.experiment([*settings.values()], _metrics(task, quantities))
-    events.add("", 0, [compared])
-    logged = _Logged(task, quantities)
+    metrics = _metrics(task, chunks[0].quantities)
+    events.add("", 0, [hyperparameters.experiment([*settings.values()], metrics)])
+    logged = _Logged(task)
     for member, own in settings.items():
         chunk, at = placed[member]
         folder = folders[member]
@@ -117,7 +114,7 @@ def _regularizers(model: keras.Model) -> list[Any]:
 
 def _metrics(task: GridTask, quantities: Sequence[str]) -> list[hyperparameters.Metric]:
     """What members are compared by: how good they are, and how sparse."""
-    split = "validation" if task.has_validation else "train"
+    split = task.splits[-1]
     parts = ("penalty", *(name for name in quantities if name.startswith("penalty/")))
     known = ["data_loss", "loss", *(name for name in quantities if name not in parts)]
     found = [hyperparameters.Metric(split, tag, f"{split} {tag}") for tag in dict.fromkeys(known)]
@@ -130,14 +127,13 @@ def _metrics(task: GridTask, quantities: Sequence[str]) -> list[hyperparameters.
 class _Logged:
     """Makes the entries of members, from their arrays."""
 
-    def __init__(self, task: GridTask, quantities: Sequence[str]):
-        self._quantities = quantities
-        self._splits = ("train", "validation")[: 1 + task.has_validation]
+    def __init__(self, task: GridTask):
+        self._splits = task.splits
         variables = named_variables(task.model)
         self._names = [name for name, _ in variables]
         self._sizes = np.array([max(int(np.prod(v.shape)), 1) for _, v in variables])
         self._penalized = np.array([v.regularizer is not None for _, v in variables])
-        # In the order of `WEIGHT_MEASURES`, whose zeros become their share.
+        # In the order of `tables.WEIGHT_MEASURES`, whose zeros become their share.
         self._tags = [tag for name in self._names for tag in weight_tags(name)]
         self._of_penalized = [ZEROS, NONZERO] if self._penalized.any() else []
 
@@ -148,7 +144,7 @@ class _Logged:
         measured = self._of_weights(chunk.weights[at, :n_epochs])
         for epoch in range(1, n_epochs + 1):
             for split, values in zip(self._splits, chunk.curves[at, epoch - 1], strict=False):
-                named = dict(zip(self._quantities, values.tolist(), strict=True))
+                named = dict(zip(chunk.quantities, values.tolist(), strict=True))
                 if split == "train":
                     named |= measured[epoch - 1]
                 entries = [summaries.scalar(tag, v) for tag, v in named.items() if v == v]

@@ -11,8 +11,11 @@ import numpy as np
 
 from kerasreg.arguments import finite_float, some_of
 from kerasreg.copies import copy_with
+from kerasreg.folds import Fold
+from kerasreg.grid.chunks import Chunk
 from kerasreg.grid.task import GridTask
-from kerasreg.grid.training import WEIGHT_MEASURES, Chunk
+from kerasreg.proximal_optimizer import without_state
+from kerasreg.tables import WEIGHT_MEASURES
 from kerasreg.variables import named_variables
 
 if TYPE_CHECKING:
@@ -36,9 +39,9 @@ class GridRecord:
     ([0.1, 1.0], [1, 2, 3])
     """
 
-    def __init__(self, task: GridTask, chunks: Sequence[Chunk], quantities: Sequence[str]):
+    def __init__(self, task: GridTask, chunks: Sequence[Chunk]):
         self._task = task
-        self._quantities = list(quantities)
+        self._quantities = chunks[0].quantities
         placed = [
             (member, chunk, at) for chunk in chunks for at, member in enumerate(chunk.members)
         ]
@@ -56,7 +59,7 @@ class GridRecord:
         return sorted({member.seed for member, _, _ in self._placed})
 
     @property
-    def folds(self) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    def folds(self) -> list[Fold] | None:
         """Training and held-out rows of every fold, None if there are no folds."""
         return self._task.folds
 
@@ -87,7 +90,7 @@ class GridRecord:
 
         Values are NaN from the epoch on in which a member has diverged.
         """
-        splits = ["train", "validation"][: 1 + self._task.has_validation]
+        splits = self._task.splits
         values = np.stack([chunk.curves[at] for _, chunk, at in self._placed])
         values = values[:, :, : len(splits)]
         axes = (
@@ -151,7 +154,7 @@ class GridRecord:
         found = copy_with(
             task.model, [values[at] for values in chunk.values], chunk.members[at].strength
         )
-        optimizer = type(task.optimizer).from_config(task.optimizer.get_config())
+        optimizer = without_state(task.optimizer)
         found.compile(optimizer=optimizer, loss=task.loss, metrics=_anew(task.metrics))
         # Unbuilt, it would be saved without a state, which loading then misses.
         found.optimizer.build(found.trainable_variables)
@@ -191,9 +194,6 @@ class GridRecord:
         import pandas as pd
 
         shape = (len(self._placed), *(len(labels) for _, labels in axes))
-        keys = {"strength": 0, "fold": 1, "seed": 2}
-        if self._task.folds is None:
-            del keys["fold"]
 
         def spread(values: np.ndarray, first_axis: int = 0) -> np.ndarray:
             """Values whose axes are those of the table from `first_axis` on."""
@@ -201,8 +201,8 @@ class GridRecord:
             return np.broadcast_to(values.reshape(*values.shape, *[1] * after), shape)
 
         table: dict[str, Any] = {
-            key: spread(np.array([member[at] for member, _, _ in self._placed]))
-            for key, at in keys.items()
+            key: spread(np.array([getattr(member, key) for member, _, _ in self._placed]))
+            for key in self._task.run_keys
         }
         table |= {name: spread(labels, axis) for axis, (name, labels) in enumerate(axes, 1)}
         table |= {name: spread(values) for name, values in columns.items()}

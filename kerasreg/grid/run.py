@@ -10,25 +10,24 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
-
 from kerasreg.checkpoints import CheckpointFolder
-from kerasreg.grid.task import GridTask, Workshop, workshop_for
-from kerasreg.grid.training import Chunk, Member
+from kerasreg.grid.chunks import Chunk, Member
+from kerasreg.grid.programs import GridPrograms, programs_for
+from kerasreg.grid.task import GridTask
 from kerasreg.progress import progress_bar
 from kerasreg.training_data import Arrays
 
-Sequences = Sequence[Sequence[Sequence[Member]]]
+_Sequences = Sequence[Sequence[Sequence[Member]]]
 
 
 def run_chunks(
     task: GridTask,
-    sequences: Sequences,
+    sequences: _Sequences,
     n_jobs: int,
     checkpoint_dir: Any,
     verbose: int | str,
-) -> tuple[list[Chunk], list[str]]:
-    """Trains all chunks: the finished ones, and the names of the quantities in their curves.
+) -> list[Chunk]:
+    """Trains all chunks, and returns them.
 
     Args:
         task: What to do.
@@ -48,114 +47,69 @@ def run_chunks(
     with folder as held, progress as bar:
         advance = bar.update
         if n_jobs == 1:
-            done = _run_here(task, sequences, 0, held, advance)
-        else:
-            done = _run_spread(task, sequences, n_jobs, checkpoint_dir, advance)
-    return [chunk for chunk, _ in done], done[0][1]
-
-
-Done = tuple[Chunk, list[str]]
+            return _run_here(task, sequences, 0, held, advance)
+        return _run_spread(task, sequences, n_jobs, checkpoint_dir, advance)
 
 
 def _run_here(
     task: GridTask,
-    sequences: Sequences,
+    sequences: _Sequences,
     first: int,
     folder: CheckpointFolder | None,
     advance: Callable[[int], None],
-) -> list[Done]:
+) -> list[Chunk]:
     """Trains sequences of chunks in this process; the number of the first chunk is `first`."""
-    done: list[Done] = []
+    done: list[Chunk] = []
     together: list[Chunk] = []
     numbers = itertools.count(first)
     for sequence in sequences:
         values = None
         for members in sequence:
             name = f"chunk_{next(numbers):05d}"
-            chunk, quantities = _loaded(folder, name, members)
+            kept = folder.load(name) if folder is not None else None
+            chunk = None if kept is None else Chunk.from_arrays(members, kept)
             if chunk is not None:
                 advance(len(members) * chunk.epochs_done)
             if chunk is None or chunk.state:
-                workshop = workshop_for(task)
-                chunk = chunk or workshop.new_chunk(members, values)
+                programs = programs_for(task)
+                chunk = chunk or programs.new_chunk(members, values)
                 if len(sequence) == 1 and not isinstance(task.data, Arrays):
                     together.append(chunk)
                     continue
-                _train(workshop, [chunk], folder, name, advance)
-                quantities = workshop.trainer.quantities
+                _train(programs, [chunk], folder, name, advance)
             values = chunk.values
-            done.append((chunk, quantities))
+            done.append(chunk)
     if together:
         # A dataset is read once an epoch, for all chunks.
-        workshop = workshop_for(task)
-        _train(workshop, together, None, "", advance)
-        done += [(chunk, workshop.trainer.quantities) for chunk in together]
+        _train(programs_for(task), together, None, "", advance)
+        done += together
     return done
 
 
 def _train(
-    workshop: Workshop,
+    programs: GridPrograms,
     chunks: list[Chunk],
     folder: CheckpointFolder | None,
     name: str,
     advance: Callable[[int], None],
 ) -> None:
     def after_epoch(chunk: Chunk) -> None:
-        if folder is not None and chunk.epochs_done < workshop.task.epochs:
-            _save(folder, name, chunk, workshop, workshop.trainer.state())
+        if folder is not None and chunk.epochs_done < programs.task.epochs:
+            folder.save(name, chunk.to_arrays(programs.trainer.state()))
         advance(len(chunk.members))
 
-    workshop.trainer.train(chunks, after_epoch)
+    programs.trainer.train(chunks, after_epoch)
     if folder is not None:
-        _save(folder, name, chunks[0], workshop, [])
-
-
-def _save(
-    folder: CheckpointFolder, name: str, chunk: Chunk, workshop: Workshop, state: list[np.ndarray]
-) -> None:
-    """Writes what a chunk has done, and what the next epoch needs, or its end."""
-    parts = {
-        "curves": chunk.curves,
-        "weights": chunk.weights,
-        "diverged_in": chunk.diverged_in,
-        "epochs_done": np.array(chunk.epochs_done),
-        "quantities": np.frombuffer("\n".join(workshop.trainer.quantities).encode(), np.uint8),
-    }
-    kept = {"state": state} if state else {"values": chunk.values}
-    for kind, arrays in kept.items():
-        parts |= {f"{kind}_{at}": array for at, array in enumerate(arrays)}
-    folder.save(name, parts)
-
-
-def _loaded(
-    folder: CheckpointFolder | None, name: str, members: Sequence[Member]
-) -> tuple[Chunk | None, list[str]]:
-    parts = folder.load(name) if folder is not None else None
-    if parts is None:
-        return None, []
-    values, state = (
-        [parts[f"{kind}_{at}"] for at in range(len(parts)) if f"{kind}_{at}" in parts]
-        for kind in ("values", "state")
-    )
-    chunk = Chunk(
-        list(members),
-        values,
-        parts["curves"],
-        parts["weights"],
-        parts["diverged_in"],
-        int(parts["epochs_done"]),
-        state,
-    )
-    return chunk, parts["quantities"].tobytes().decode().split("\n")
+        folder.save(name, chunks[0].to_arrays([]))
 
 
 def _run_spread(
     task: GridTask,
-    sequences: Sequences,
+    sequences: _Sequences,
     n_jobs: int,
     checkpoint_dir: Any,
     advance: Callable[[int], None],
-) -> list[Done]:
+) -> list[Chunk]:
     """Sends every sequence of chunks to one of the processes of joblib's backend."""
     import joblib
 
@@ -166,10 +120,10 @@ def _run_spread(
         joblib.delayed(_sequence_elsewhere)(token, packed, sequence, start, folder)
         for sequence, start in zip(sequences, starts, strict=False)
     )
-    done: list[Done] = []
+    done: list[Chunk] = []
     for found in joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
         done += found
-        advance(sum(len(chunk.members) for chunk, _ in found) * task.epochs)
+        advance(sum(len(chunk.members) for chunk in found) * task.epochs)
     return done
 
 
@@ -185,7 +139,7 @@ def _sequence_elsewhere(
     sequence: Sequence[Sequence[Member]],
     first: int,
     checkpoint_dir: str | None,
-) -> list[Done]:
+) -> list[Chunk]:
     """Trains one sequence of chunks in a worker."""
     with _taking_turns:
         if token not in _elsewhere:

@@ -10,46 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import ops
 from keras.src.trainers.compile_utils import CompileLoss, CompileMetrics
 
+from kerasreg.grid.batch import Batch, flags_like
 from kerasreg.grid.member_penalty import MemberPenalty, penalty_at_strength
 from kerasreg.grid.vectorization import map_members
-from kerasreg.metrics import PenaltyNames
-from kerasreg.proximal_optimizer import ProximalOptimizer
+from kerasreg.metrics import PenaltyNames, added_by
+from kerasreg.proximal_optimizer import ProximalOptimizer, without_state
 from kerasreg.tensorflow_only import tf
 from kerasreg.variables import named_variables, penalty_of, values_of
 
-
-class Batch(NamedTuple):
-    """Samples of one step. `n_samples` of them count; the others only fill the batch."""
-
-    x: Any
-    y: Any
-    sample_weight: Any
-    counted: Any  # 1 for a sample that counts and 0 for one that fills, or None: all count
-
-    @property
-    def n_samples(self) -> Any:
-        if self.counted is None:
-            return tf.cast(tf.shape(tree.flatten(self.x)[0])[0], tf.float32)
-        return tf.reduce_sum(self.counted)
-
-    def loss_weights(self) -> Any:
-        """Sample weights under which the mean over the batch is that over what counts."""
-        if self.counted is None:
-            return self.sample_weight
-        size = tf.cast(tf.shape(self.counted)[0], self.counted.dtype)
-        counted = self.counted * (size / tf.reduce_sum(self.counted))
-        if self.sample_weight is None:
-            return counted
-        return tree.map_structure(
-            lambda leaf: leaf * tf.cast(_like(leaf, counted), leaf.dtype), self.sample_weight
-        )
+# Names and values of penalties, or of other losses that layers add.
+_Named: TypeAlias = list[tuple[str, Any]]
 
 
 class Sums(NamedTuple):
@@ -136,7 +113,7 @@ class StackedModel:
 
         self.stacked = [stacked(variable, True) for variable in self.trainable]
         self.stacked_state = [stacked(variable, False) for variable in self.state]
-        self.optimizer = type(optimizer).from_config(optimizer.get_config())
+        self.optimizer = without_state(optimizer)
         # A prox takes the penalty from the variable; other optimizers have it in the gradient.
         self.is_proximal = isinstance(optimizer, ProximalOptimizer)
         for name, own, member in zip(self.names, self.stacked, self.trainable, strict=True):
@@ -175,7 +152,7 @@ class StackedModel:
         return [*self.stacked, *self.stacked_state, *self.optimizer.variables]
 
     def start(self, values: Sequence[np.ndarray]) -> None:
-        """Starts anew with these weights and states, in the order of `variables`."""
+        """Starts anew with these values of the weights, then of the states."""
         for variable, value in zip(self.stacked + self.stacked_state, values, strict=True):
             variable.assign(value)
         for variable, start in zip(self.optimizer.variables, self._optimizer_starts, strict=True):
@@ -191,7 +168,7 @@ class StackedModel:
         metrics: list[Any],
         batch: Batch,
         training: bool,
-    ) -> tuple[Any, list[Any], list[Any], list[Any]]:
+    ) -> tuple[Any, _Named, list[Any], list[Any]]:
         """Data loss, losses that layers added, the new state, and that of the metrics."""
         variables = [*self.trainable, *self.state, *self.metric_variables]
         assigned = list(zip(variables, [*values, *state, *metrics], strict=True))
@@ -201,15 +178,18 @@ class StackedModel:
         ):
             y_pred = self.model(batch.x, training=training)
             data_loss = self.compile_loss(batch.y, y_pred, batch.loss_weights())
-            added = list(scope.losses)
-            self._names = self.penalty_names.of([*added, *[None] * len(self._regularized)])
+            # As in `model.losses`: not those of layers that the model does not know of.
+            layers = self.model._flatten_layers()
+            added = [loss for loss in scope.losses if any(added_by(own, loss) for own in layers)]
+            names = self.penalty_names.of(added)
             if len(self.metric_variables) > len(self._loss_variables):
                 self.metrics.update_state(batch.y, y_pred, batch.counted)
         new_state, new_metrics = (
             [tf.convert_to_tensor(scope.get_current_value(variable)) for variable in each]
             for each in (self.state, self.metric_variables)
         )
-        return data_loss, [ops.sum(loss) for loss in added], new_state, new_metrics
+        named = [(name, ops.sum(loss)) for name, loss in zip(names, added, strict=True)]
+        return data_loss, named, new_state, new_metrics
 
     @contextmanager
     def _activities_at(self, strength: Any) -> Iterator[None]:
@@ -223,16 +203,19 @@ class StackedModel:
             for layer, regularizer in zip(self._activity_regularized, before, strict=True):
                 layer.activity_regularizer = regularizer
 
-    def _penalties(self, values: list[Any], strength: Any) -> list[Any]:
+    def _penalties(self, values: list[Any], strength: Any) -> _Named:
+        """The penalties of the weights."""
         return [
-            penalty_at_strength(regularizer, strength)(values[index])
-            for index, regularizer in self._regularized
+            (name, penalty_at_strength(regularizer, strength)(values[index]))
+            for name, (index, regularizer) in zip(
+                self.penalty_names.of_weights, self._regularized, strict=True
+            )
         ]
 
-    def _parts(self, data_loss: Any, penalties: list[Any]) -> Any:
+    def _parts(self, data_loss: Any, penalties: _Named) -> Any:
         """Loss, data loss and the penalties by name, as one vector."""
         by_name = dict.fromkeys(self.penalty_names.all, 0.0)
-        for name, value in zip(self._names, penalties, strict=True):
+        for name, value in penalties:
             self.used_penalties.add(name)
             by_name[name] = by_name[name] + ops.cast(value, "float32")
         loss = ops.cast(data_loss, "float32") + sum(by_name.values())
@@ -247,10 +230,10 @@ class StackedModel:
             data_loss, added, new_state, metrics = self._forward(
                 values, state, strength, metrics, batch, training=True
             )
-            descended = ops.sum([data_loss, *added]) if added else data_loss
+            descended = ops.sum([data_loss, *_values(added)]) if added else data_loss
             if not self.is_proximal:
                 penalties = self._penalties(values, strength)
-                descended = ops.sum([descended, *penalties])
+                descended = ops.sum([descended, *_values(penalties)])
         gradients = tape.gradient(descended, values)
         gradients = [
             tf.zeros_like(value) if gradient is None else tf.convert_to_tensor(gradient)
@@ -291,8 +274,8 @@ class StackedModel:
         self.optimizer.apply(gradients, self.stacked)
         for variable, old in zip(self.weights, before, strict=True):
             variable.assign(self._of_alive(alive, variable.value, old))
-        for variable, before, after in zip(self.stacked_state, state, new_state, strict=True):
-            variable.assign(self._of_alive(alive, after, before))
+        for variable, old, new in zip(self.stacked_state, state, new_state, strict=True):
+            variable.assign(self._of_alive(alive, new, old))
         return alive, self._added(sums, n_samples, parts, metrics)
 
     @property
@@ -355,7 +338,7 @@ class StackedModel:
         return [tf.identity(variable.value) for variable in variables]
 
     def _of_alive(self, alive: Any, new: Any, old: Any) -> Any:
-        return tf.where(_like(new, alive), new, old)
+        return tf.where(flags_like(new, alive), new, old)
 
     def _over_members(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """The function, applied to each member of what it is called with."""
@@ -367,9 +350,8 @@ class StackedModel:
         return map_members(function, members, by_loop=self.maps_by_loop)
 
 
-def _like(array: Any, flags: Any) -> Any:
-    """Flags for the first axis of an array, with as many axes as it has."""
-    return tf.reshape(flags, (-1, *[1] * (len(array.shape) - 1)))
+def _values(named: _Named) -> list[Any]:
+    return [value for _, value in named]
 
 
 def _split_rows(

@@ -7,57 +7,23 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from kerasreg.grid.chunks import Chunk
 from kerasreg.grid.samples import ArraySamples, DatasetSamples, Segment, batch_at
 from kerasreg.grid.stacking import StackedModel, Sums
 from kerasreg.metrics import by_quantity
-from kerasreg.tables import WEIGHT_COLUMNS
 from kerasreg.tensorflow_only import tf
 from kerasreg.training_data import Arrays
 from kerasreg.variables import values_of
+from kerasreg.xla import REFUSED, shapes_of, why_refused
 
-# The columns of a table of weights that are computed, after `n_weights`.
-WEIGHT_MEASURES = WEIGHT_COLUMNS[WEIGHT_COLUMNS.index("n_weights") + 1 :]
 # What `tf.vectorized_map` says of an operation that it has no rule for.
 _UNKNOWN_OPERATION = re.compile(r"No pfor vectorization defined for (\w+)")
 # From this many calls on, compiling the evaluation by XLA pays for itself.
 _EVALUATIONS_WORTH_XLA = 100
-
-
-class Member(NamedTuple):
-    """One model of a grid."""
-
-    strength: float
-    fold: int
-    seed: int
-
-
-@dataclass
-class Chunk:
-    """Members that are trained at once, and what became of them.
-
-    Args:
-        members: The members. All have the same fold unless each has rows of its own.
-        values: For every variable of the model the values of all members; the initial ones at
-            first, in the end those that training left.
-        curves: Shape `(n_members, n_epochs, 2, n_quantities)`, train and validation.
-        weights: Shape `(n_members, n_epochs, n_variables, 4)`, see `WEIGHT_MEASURES`.
-        diverged_in: Epoch in which a member diverged, 0 if it did not.
-        epochs_done: Number of finished epochs.
-        state: What training has in its variables, where it was interrupted.
-    """
-
-    members: list[Member]
-    values: list[np.ndarray]
-    curves: np.ndarray
-    weights: np.ndarray
-    diverged_in: np.ndarray
-    epochs_done: int = 0
-    state: list[np.ndarray] = field(default_factory=list)
 
 
 class MemberTrainer:
@@ -138,11 +104,8 @@ class MemberTrainer:
 
     def _program(self, name: str, segment: Segment, *arguments: Any) -> Callable[..., Any]:
         """The program for a segment of these shapes."""
-        shapes = tuple(
-            (leaf.dtype, *leaf.shape) for leaf in tf.nest.flatten(segment) if leaf is not None
-        )
         # A call of few epochs before this one may have left the evaluation as a plain graph.
-        key = (name, self._is_by_xla(name), shapes)
+        key = (name, self._is_by_xla(name), shapes_of(segment))
         # A trace changes the model for its time, so that two of them at once would meet in it.
         with self._tracing:
             if key not in self._programs:
@@ -156,11 +119,10 @@ class MemberTrainer:
         while True:
             try:
                 return self._program(name, segment, *arguments)(*segment, *arguments)
-            except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            except REFUSED as error:
                 if not self.jit_compile:
                     raise
-                reason = str(error.message).strip().splitlines()[0]
-                self._say("as a plain graph", f"XLA cannot compile it ({reason})")
+                self._say("as a plain graph", f"XLA cannot compile it ({why_refused(error)})")
                 self._compile(jit_compile=False)
             except ValueError as error:
                 unknown = _UNKNOWN_OPERATION.search(str(error))
@@ -346,14 +308,14 @@ class MemberTrainer:
         validation: dict[str, np.ndarray],
     ) -> None:
         n_members = len(chunk.members)
-        self.quantities = list(train)
+        chunk.quantities = list(train)
         if not chunk.curves.size:
             shape = (n_members, self.epochs, 2, len(train))
             chunk.curves = np.full(shape, np.nan, np.float32)
         alive = alive[:n_members]
         chunk.diverged_in[(chunk.diverged_in == 0) & ~alive] = epoch
         for split, values in enumerate((train, validation)):
-            for at, name in enumerate(self.quantities):
+            for at, name in enumerate(chunk.quantities):
                 if name in values:
                     known = np.where(alive, values[name][:n_members], np.nan)
                     chunk.curves[:, epoch - 1, split, at] = known
@@ -394,7 +356,7 @@ def _sums(values: np.ndarray) -> np.ndarray:
 
 
 def _measures(values: np.ndarray) -> np.ndarray:
-    """Shape (n_members, 4), see WEIGHT_MEASURES."""
+    """Shape (n_members, 4), see `kerasreg.tables.WEIGHT_MEASURES`."""
     flat = values.reshape(len(values), -1)
     if flat.dtype not in (np.float32, np.float64):
         flat = flat.astype(np.float32)
@@ -408,8 +370,3 @@ def _measures(values: np.ndarray) -> np.ndarray:
         ],
         axis=1,
     )
-
-
-def stacked_values(values: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
-    """For every variable the values of all members, from the variables of each member."""
-    return [np.stack(each) for each in zip(*values, strict=True)]

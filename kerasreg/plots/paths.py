@@ -10,6 +10,7 @@ import numpy as np
 from kerasreg.arguments import float_between, invalid_argument, unknown_name
 from kerasreg.plots.checks import check_columns, check_splits, check_strengths
 from kerasreg.plots.style import LINE_COLORS, PENALTY_COLORS, axes_or_new
+from kerasreg.tables import fold_summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,15 +274,15 @@ def plot_cross_validation(
             continue
         color = PENALTY_COLORS["l2"] if split == "validation" else PENALTY_COLORS["none"]
         finite = of_split["value"].where(np.isfinite(of_split["value"]))
-        members = of_split.assign(value=finite).groupby(["strength", "fold"])["value"]
-        # A mean over the members that are left would flatter a strength at which some diverged.
-        folds = members.mean().where(members.count() == members.size()).unstack("fold")
-        mean = folds.mean(axis=1, skipna=False)
+        by_fold, summary = fold_summary(of_split.assign(value=finite), ["strength"])
+        folds, summary = by_fold.unstack("fold").sort_index(), summary.sort_index()
+        # Neither would a mean over the folds that are left be one to compare.
+        mean = summary["mean"].where(summary["n_folds"] == folds.shape[1])
         if show_folds and split == "validation":
             ax.plot(folds.index, folds.to_numpy(), line, color=color, lw=0.7, alpha=0.5)
         ax.plot(mean.index, mean.to_numpy(), line, color=color, label=split)
         if folds.shape[1] > 1:
-            error = folds.std(axis=1, skipna=False) / np.sqrt(folds.shape[1])
+            error = summary["standard_error"]
             ax.fill_between(mean.index, mean - error, mean + error, color=color, alpha=0.2, lw=0)
     ax.set_xlabel("strength")
     ax.set_ylabel(quantity)

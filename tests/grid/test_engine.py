@@ -115,20 +115,20 @@ def test_an_evaluation_is_compiled_as_this_call_asks_and_not_as_the_last_one_did
     grid(model, epochs=2, **settings)
     again, alone = (grid(each, epochs=epochs, **settings) for each in (model, mlp()))
     np.testing.assert_array_equal(again.curves["value"], alone.curves["value"])
-    kinds = {key[:2] for key in vars(model)["_kerasreg_grid_workshop"][1].trainer._programs}
+    kinds = {key[:2] for key in vars(model)["_kerasreg_grid_programs"][1].trainer._programs}
     assert kinds == {("train", True), ("evaluate", False), ("evaluate", True)}
 
 
 def test_chunks_are_the_same_whatever_memory_is_free(monkeypatch):
-    from kerasreg.grid import task
+    from kerasreg.grid import chunks
 
     asked = []
-    monkeypatch.setattr(task.os, "sysconf", lambda name: asked.append(name) or 2**12)
-    small = task.sensible_chunk_size(mlp(), optimizers.ProximalAdam(), 2**12, 1000)
+    monkeypatch.setattr(chunks.os, "sysconf", lambda name: asked.append(name) or 2**12)
+    small = chunks.sensible_chunk_size(mlp(), optimizers.ProximalAdam(), 2**12, 1000)
     assert asked == ["SC_PHYS_PAGES", "SC_PAGE_SIZE"]
     assert 1 <= small < 1000
-    monkeypatch.delattr(task.os, "sysconf")  # as on Windows
-    assert small < task.sensible_chunk_size(mlp(), optimizers.ProximalAdam(), 2**12, 1000)
+    monkeypatch.delattr(chunks.os, "sysconf")  # as on Windows
+    assert small < chunks.sensible_chunk_size(mlp(), optimizers.ProximalAdam(), 2**12, 1000)
 
 
 @pytest.mark.slow

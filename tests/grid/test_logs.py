@@ -9,8 +9,8 @@ if keras.backend.backend() != "tensorflow":
 pytest.importorskip("tensorboard")
 
 from kerasreg.cross_validation import cross_validate
+from kerasreg.grid.chunks import Member
 from kerasreg.grid.logs import logged_members, member_folders
-from kerasreg.grid.training import Member
 from kerasreg.optimizers import ProximalSGD
 from kerasreg.path import regularization_path
 from tests.test_event_files import read

@@ -236,3 +236,21 @@ def test_a_model_that_is_not_built_yet_is_built_for_batches_of_any_length(kind):
     for strength in STRENGTHS:
         for value, expected in zip(record.values(strength), again.values(strength), strict=True):
             np.testing.assert_array_equal(value, expected)
+
+
+HIDDEN = layers.ActivityRegularization(l2=1.0)
+
+
+class Hides(layers.Layer):
+    """Calls a layer that neither it nor the model has among its layers."""
+
+    def call(self, x):
+        return HIDDEN(x)
+
+
+def test_a_loss_that_fit_does_not_see_is_no_part_of_the_loss_and_takes_no_name():
+    dense = [layers.Dense(n, kernel_regularizer="l2") for n in (6, 3)]
+    model = keras.Sequential([keras.Input((5,)), dense[0], Hides(), dense[1]])
+    settings = {"loss": "mse", "metrics": (), "optimizer": adam}
+    record = compared(model, X, np.eye(3, dtype="float32")[LABELS], **settings)
+    assert {"penalty/dense/kernel", "penalty/dense_1/kernel"} < set(record.curves["quantity"])

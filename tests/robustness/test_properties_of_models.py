@@ -132,7 +132,7 @@ def test_distances_are_moduli_of_gradients_where_weights_are_not_zero(rng):
 @some
 @given(seeds, st.integers(2, 200), st.floats(1e-12, 0.999))
 def test_strengths_of_a_path_are_geometric_and_end_at_the_largest(rng, n_strengths, min_ratio):
-    from kerasreg.path import strength_grid
+    from kerasreg.strength_range import strength_grid
 
     x, y = data_of(rng)
     model = dense_model(keras.regularizers.L1(1.0), d=D)
