@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kerasreg.arguments import finite_float, invalid_argument, true_or_false
-from kerasreg.checks import check_losses, sample_array
+from kerasreg.arguments import (
+    finite_float,
+    float_between,
+    invalid_argument,
+    true_or_false,
+    whole_number,
+)
+from kerasreg.checks import sample_array
+from kerasreg.losses import check_losses
 from kerasreg.typing import Loss, Regularizer
 
 __all__ = [
@@ -397,10 +404,8 @@ def _descend(
 
 
 def _check_rate_and_steps(learning_rate: Any, steps: Any) -> None:
-    if finite_float("learning_rate", learning_rate, minimum=0) == 0:
-        raise invalid_argument("learning_rate", "a finite float > 0", learning_rate)
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-        raise invalid_argument("steps", "an int >= 1", steps)
+    float_between("learning_rate", learning_rate, 0)
+    whole_number("steps", steps, minimum=1)
 
 
 def _initial(weights: ArrayLike, n_weights: int) -> NDArray[np.float64]:
@@ -423,10 +428,7 @@ def _finite_floats(weights: ArrayLike) -> NDArray[np.float64]:
 
 def _matching(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Inputs `(n_samples, n_features)` and targets `(n_samples,)` as finite float64 arrays."""
-    x, y = (
-        sample_array(name, each, finite=False).astype(np.float64)
-        for name, each in (("x", x), ("y", y))
-    )
+    x, y = (sample_array(name, each).astype(np.float64) for name, each in (("x", x), ("y", y)))
     if x.ndim != 2 or x.size == 0:
         raise ValueError(
             "Invalid shape for argument `x`: expected (n_samples, n_features), at least one of "
@@ -437,12 +439,6 @@ def _matching(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[
             f"Invalid shape for argument `y`: expected one target a sample, ({len(x)},). "
             f"Received: y.shape={y.shape}"
         )
-    for name, array in (("x", x), ("y", y)):
-        if not np.isfinite(array).all():
-            raise ValueError(
-                f"Invalid value for argument `{name}`: expected finite numbers. Received: "
-                f"{int((~np.isfinite(array)).sum())} of {array.size} are NaN or infinite"
-            )
     return x, y
 
 

@@ -11,8 +11,8 @@ from keras import ops
 
 from kerasreg.metrics import LossDecomposition, PenaltyNames, added_by, batch_size_of
 from kerasreg.proximal_optimizer import proximal_optimizer_of
-from kerasreg.regularizers import as_penalty
 from kerasreg.regularizers.gate import Gate
+from kerasreg.regularizers.keras_builtin import multiplied, value_at_factor
 from kerasreg.replicas import n_replicas
 
 
@@ -375,33 +375,17 @@ class LossHook:
             if layer.activity_regularizer is not None
         ]
         losses = [
-            _multiplied(loss, scale) if any(added_by(layer, loss) for layer in layers) else loss
+            multiplied(loss, scale) if any(added_by(layer, loss) for layer in layers) else loss
             for loss in added
         ]
         for variable in self._regularized():
-            loss = _scaled_penalty(variable, scale)
+            loss = value_at_factor(variable.regularizer, variable, scale)
             if has_prox:
                 # The prox alone moves the weight. Not by `stop_gradient` alone: of a weight
                 # without any gradient Keras would leave out the update, and so the prox.
                 loss = ops.stop_gradient(loss) + ops.cast(0.0 * ops.sum(variable), loss.dtype)
             losses.append(loss)
         return losses
-
-
-def _scaled_penalty(variable: Any, scale: Any) -> Any:
-    """P(w, s·λ), past a gate, which would mark that P is in the gradients unscaled."""
-    try:
-        penalty = as_penalty(variable.regularizer)
-    except TypeError:  # of a regularizer of which nothing is known, s·P(w)
-        return _multiplied(variable.regularizer(ops.convert_to_tensor(variable)), scale)
-    # A strength in half precision would have three digits.
-    precision = "float64" if "float64" in str(variable.dtype) else "float32"
-    return penalty(variable, ops.cast(scale, precision) * penalty.strength)
-
-
-def _multiplied(loss: Any, scale: Any) -> Any:
-    precision = "float64" if "float64" in str(loss.dtype) else "float32"
-    return ops.cast(ops.cast(loss, precision) * ops.cast(scale, precision), loss.dtype)
 
 
 def _outside_the_graph() -> Any:

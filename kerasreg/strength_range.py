@@ -10,10 +10,11 @@ import keras
 import numpy as np
 from keras.src.trainers.compile_utils import CompileLoss
 
-from kerasreg.arguments import checked_seeds, invalid_argument, some_of, whole_number
-from kerasreg.checks import check_losses, keras_optimizer
+from kerasreg.arguments import checked_seeds, some_of, whole_number
+from kerasreg.checks import checked_samples, keras_optimizer
 from kerasreg.copies import copy_with, fresh_values
 from kerasreg.grid import train_grid
+from kerasreg.losses import check_losses
 from kerasreg.optimality import has_one_layer, strength_max
 from kerasreg.training import check_loop_settings
 from kerasreg.typing import Loss, Samples, SamplesOrDataset
@@ -93,9 +94,8 @@ def largest_strength(
     check_loop_settings(model, epochs, batch_size, None, jit_compile)
     seeds = checked_seeds(seeds)
     n_strengths = whole_number("n_strengths", n_strengths, minimum=2)
-    if x is None or (y is None and not hasattr(x, "element_spec")):
-        name, value = ("y", y) if x is not None else ("x", x)
-        raise invalid_argument(name, "an array of at least one sample", value)
+    if not hasattr(x, "element_spec"):
+        checked_samples(x, y, settings.get("sample_weight"))
     check_losses(loss)
     optimizer = keras_optimizer(optimizer)
     exact = _exact(model, x, y, loss, settings.get("sample_weight"))

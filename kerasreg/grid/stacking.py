@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -17,10 +18,11 @@ import numpy as np
 from keras import ops, tree
 from keras.src.trainers.compile_utils import CompileLoss, CompileMetrics
 
-from kerasreg.grid.member_penalty import MemberPenalty, penalty_at_strength
+from kerasreg.grid.member_penalty import MemberPenalty
 from kerasreg.grid.vectorization import map_members
 from kerasreg.metrics import PenaltyNames
 from kerasreg.proximal_optimizer import ProximalOptimizer
+from kerasreg.regularizers.keras_builtin import value_at_factor
 from kerasreg.tensorflow_only import tf
 from kerasreg.variables import named_variables, penalty_of, values_of
 
@@ -216,7 +218,7 @@ class StackedModel:
         """Lets the activity regularizers of the model have this strength while it is traced."""
         before = [layer.activity_regularizer for layer in self._activity_regularized]
         for layer, regularizer in zip(self._activity_regularized, before, strict=True):
-            layer.activity_regularizer = penalty_at_strength(regularizer, strength)
+            layer.activity_regularizer = partial(value_at_factor, regularizer, factor=strength)
         try:
             yield
         finally:
@@ -225,7 +227,7 @@ class StackedModel:
 
     def _penalties(self, values: list[Any], strength: Any) -> list[Any]:
         return [
-            penalty_at_strength(regularizer, strength)(values[index])
+            value_at_factor(regularizer, values[index], strength)
             for index, regularizer in self._regularized
         ]
 

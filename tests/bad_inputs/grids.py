@@ -410,10 +410,7 @@ CASES = [
         "path without targets",
         lambda: path(y=None),
         ValueError,
-        (
-            "Invalid value for argument `y`: expected an array of at least one sample. Received: "
-            "y=None"
-        ),
+        "Invalid value for argument `y`: expected an array of targets. Received: y=None",
     ),
     Case(
         "path of labels outside the classes",
@@ -475,10 +472,7 @@ CASES = [
         "largest strength without targets",
         lambda: largest(y=None),
         ValueError,
-        (
-            "Invalid value for argument `y`: expected an array of at least one sample. Received: "
-            "y=None"
-        ),
+        "Invalid value for argument `y`: expected an array of targets. Received: y=None",
     ),
     Case(
         "cross-validation of a text",
