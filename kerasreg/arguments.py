@@ -83,6 +83,12 @@ def in_one_line(error: Exception) -> str:
     return textwrap.shorten(text, 160, placeholder=" …").rstrip(".: ")
 
 
+def printable(text: str) -> str:
+    """What a file says, as a message may quote it: printable, and of some length."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:500])
+    return f"{shown}…" if len(text) > len(shown) else shown
+
+
 def whole_number(name: str, value: Any, *, minimum: int) -> int:
     """Returns `value` as a plain int after checking that it is one and not too small."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:

@@ -15,7 +15,6 @@ are not compared. Prints a line a kill and a count; the exit status is 1 if anyt
 import argparse
 import contextlib
 import importlib
-import importlib.util
 import json
 import multiprocessing
 import os
@@ -28,6 +27,7 @@ import sys
 import tempfile
 import time
 import traceback
+import types
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -415,11 +415,12 @@ class Paths(Runs):
         self.epochs = epochs
         self.tables = scratch / "tables"
         (scratch / "program.py").write_text(PROGRAM)
-        # Without the package, so without Keras, which takes seconds.
-        path = ROOT / "kerasreg" / "checkpoints.py"
-        spec = importlib.util.spec_from_file_location("checkpoints", path)
-        self.checkpoints = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self.checkpoints)
+        if "kerasreg" not in sys.modules:
+            # Without what `import kerasreg` does, so without Keras, which takes seconds.
+            package = types.ModuleType("kerasreg")
+            package.__path__ = [str(ROOT / "kerasreg")]
+            sys.modules["kerasreg"] = package
+        self.checkpoints = importlib.import_module("kerasreg.checkpoints")
 
     def undisturbed(self) -> None:
         self.whole, self.all_done = [], []

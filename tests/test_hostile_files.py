@@ -433,7 +433,7 @@ def concrete(parent):
         kind
         for child in parent.__subclasses__()
         for kind in (child, *concrete(child))
-        if kind.__module__ == parent.__module__
+        if kind.__module__.startswith("kerasreg.")
     ]
 
 
