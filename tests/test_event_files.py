@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from test_callbacks import X, Y, compiled, fit
 
-from kerasreg import event_files, summaries
 from kerasreg.callbacks import RegularizationMonitor
-from kerasreg.event_files import EventFiles, run_folder
+from kerasreg.tensorboard import event_files, summaries
+from kerasreg.tensorboard.event_files import EventFiles, run_folder
 
 tensorboard = pytest.importorskip("tensorboard")
 
