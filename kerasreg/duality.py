@@ -1,4 +1,7 @@
-"""Duality: how far a linear model's objective is above its minimum, without knowing the minimum."""
+"""Duality: how far a linear model's objective is above its minimum, without knowing the minimum.
+
+What is public of it is `kerasreg.optimality.duality_gap`.
+"""
 
 from __future__ import annotations
 
