@@ -37,6 +37,19 @@ def unknown_name(
     return ValueError(f"{error}{did_you_mean(received, known, accepted)}")
 
 
+def unknown_to_keras(argument: str, expected: str, received: Any, module: Any) -> ValueError:
+    """The error about what `module.get` of Keras does not know, `keras.losses.get` say."""
+    known = {name.lower() for name in vars(module) if not name.startswith("_")} | {"mse", "mae"}
+
+    def accepted(name: str) -> bool:
+        try:
+            return module.get(name) is not None
+        except (ValueError, TypeError):
+            return False
+
+    return unknown_name(argument, expected, received, sorted(known), accepted)
+
+
 def did_you_mean(
     name: Any, known: Iterable[str], accepted: Callable[[str], bool] = lambda name: True
 ) -> str:
@@ -45,7 +58,7 @@ def did_you_mean(
     return next((f". Did you mean {each!r}?" for each in near if accepted(each)), "")
 
 
-def in_short(value: Any) -> str:
+def in_short(value: Any, limit: int = 400) -> str:
     """The representation of a value for an error message, which stays one line of some length."""
     try:
         text = repr(value)
@@ -53,10 +66,10 @@ def in_short(value: Any) -> str:
         return f"{type(value).__name__} of {value.bit_length()} bits"
     if "\n" in text:
         text = " ".join(text.split())
-    if len(text) <= 400:
+    if len(text) <= limit:
         return text
     shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
-    return f"{text[:200]}… ({type(value).__name__}{shape})"
+    return f"{text[: limit // 2]}… ({type(value).__name__}{shape})"
 
 
 def some_of(values: Any) -> str:
@@ -68,6 +81,12 @@ def some_of(values: Any) -> str:
 def in_one_line(error: Exception) -> str:
     text = str(error).rpartition("Exception encountered: ")[2] or type(error).__name__
     return textwrap.shorten(text, 160, placeholder=" …").rstrip(".: ")
+
+
+def printable(text: str) -> str:
+    """What a file says, as a message may quote it: printable, and of some length."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:500])
+    return f"{shown}…" if len(text) > len(shown) else shown
 
 
 def whole_number(name: str, value: Any, *, minimum: int) -> int:

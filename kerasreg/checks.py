@@ -12,10 +12,8 @@ import keras
 import numpy as np
 from keras import tree
 
-from kerasreg.arguments import invalid_argument, some_of, unknown_name
-
-# What `compile` understands besides the names in keras.metrics.
-_METRIC_WORDS = ("accuracy", "acc", "crossentropy", "ce")
+from kerasreg.arguments import invalid_argument, some_of, unknown_to_keras
+from kerasreg.losses import METRIC_WORDS, loss_name
 
 
 def checked_model(model: Any) -> keras.Model:
@@ -25,6 +23,15 @@ def checked_model(model: Any) -> keras.Model:
             f"Received: {type(model).__name__}"
         )
     return model
+
+
+def check_trainable(model: keras.Model, *, purpose: str = "train") -> None:
+    """Raises for a built model that has nothing to train."""
+    if not model.trainable_variables:
+        raise ValueError(
+            f"The model '{model.name}' has no trainable weights. Set `trainable = True` on the "
+            f"layers to {purpose}"
+        )
 
 
 # Settings of `compile`
@@ -38,22 +45,8 @@ def keras_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
         found = None
     if found is None:
         expected = "the name or an instance of a Keras optimizer"
-        raise _unknown("optimizer", expected, optimizer, keras.optimizers)
+        raise unknown_to_keras("optimizer", expected, optimizer, keras.optimizers)
     return found
-
-
-def keras_loss(loss: Any) -> Any:
-    """What Keras makes of a loss, or None for an output without one."""
-    try:
-        return keras.losses.get(loss)
-    except (ValueError, TypeError):
-        raise _unknown("loss", _A_LOSS, loss, keras.losses) from None
-
-
-def check_losses(loss: Any) -> None:
-    """Raises unless there is a loss for at least one output, and each is one."""
-    if not [found for found in map(keras_loss, tree.flatten(loss)) if found is not None]:
-        raise invalid_argument("loss", _A_LOSS, loss)
 
 
 def checked_metrics(metrics: Any) -> Any:
@@ -64,27 +57,12 @@ def checked_metrics(metrics: Any) -> Any:
         raise invalid_argument("metrics", 'a list such as ["mae"], or a dict by output', metrics)
     for metric in tree.flatten(metrics):
         try:
-            if metric not in (None, *_METRIC_WORDS):
+            if metric not in (None, *METRIC_WORDS):
                 keras.metrics.get(metric)
         except (ValueError, TypeError):
             expected = "names of Keras metrics, keras.metrics.Metric or callables"
-            raise _unknown("metrics", expected, metric, keras.metrics) from None
+            raise unknown_to_keras("metrics", expected, metric, keras.metrics) from None
     return metrics if isinstance(metrics, Mapping) else list(metrics)
-
-
-_A_LOSS = "the name of a Keras loss, a keras.losses.Loss or a callable"
-
-
-def _unknown(argument: str, expected: str, received: Any, module: Any) -> ValueError:
-    known = {name.lower() for name in vars(module) if not name.startswith("_")} | {"mse", "mae"}
-
-    def accepted(name: str) -> bool:
-        try:
-            return module.get(name) is not None
-        except (ValueError, TypeError):
-            return False
-
-    return unknown_name(argument, expected, received, sorted(known), accepted)
 
 
 # Samples
@@ -99,6 +77,44 @@ def refuse_dataset(name: str, x: Any) -> None:
     """Raises for a dataset where arrays are needed."""
     if is_dataset(x):
         raise invalid_argument(name, "arrays; take a batch: `x, y = next(iter(dataset))`", x)
+
+
+def checked_samples(
+    x: Any, y: Any, sample_weight: Any = None, *, prefix: str = "", numbers: bool = True
+) -> tuple[Any, Any, Any]:
+    """The data as arrays of their own precision, not empty, of one length, with finite numbers.
+
+    Args:
+        x: Inputs, an array or a nested structure of them.
+        y: Targets, likewise.
+        sample_weight: Weights, likewise, or None.
+        prefix: Put before the names of arguments in errors.
+        numbers: Whether texts and objects are refused.
+    """
+    named = {f"{prefix}x": x, f"{prefix}y": y, f"{prefix}sample_weight": sample_weight}
+    if x is None:
+        raise invalid_argument(f"{prefix}x", "an array of at least one sample", None)
+    if y is None:
+        raise invalid_argument(f"{prefix}y", "an array of targets", None)
+    data = {name: sample_arrays(name, part, numbers=numbers) for name, part in named.items()}
+    for name, part in data.items():
+        for leaf in _leaves(part):
+            as_floatx(name, leaf)  # says what is too large; the precision stays as it is
+    lengths = {name: [len(leaf) for leaf in _leaves(part)] for name, part in data.items()}
+    if len({length for group in lengths.values() for length in group}) > 1:
+        received = ", ".join(
+            f"len({name})={'/'.join(map(str, group))}" for name, group in lengths.items() if group
+        )
+        raise ValueError(
+            "Arrays of different length: expected one target and one weight a sample. "
+            f"Received: {received}"
+        )
+    inputs, targets, weights = data.values()
+    return inputs, targets, weights
+
+
+def _leaves(part: Any) -> list[Any]:
+    return [leaf for leaf in tree.flatten(part) if leaf is not None]
 
 
 def sample_arrays(name: str, part: Any, *, numbers: bool = True) -> Any:
@@ -122,10 +138,8 @@ def sample_arrays(name: str, part: Any, *, numbers: bool = True) -> Any:
     return None if part is None else tree.traverse(read, part)
 
 
-def sample_array(
-    name: str, values: Any, *, numbers: bool = True, finite: bool = True
-) -> np.ndarray:
-    """Samples as an array, not empty and, with `finite`, finite."""
+def sample_array(name: str, values: Any, *, numbers: bool = True) -> np.ndarray:
+    """Samples as an array, not empty and finite."""
     try:
         array = np.asarray(values)
     except ValueError:  # lists of different lengths
@@ -148,7 +162,7 @@ def sample_array(
             f"Received: {name}.shape={array.shape}"
         )
     # The sum is not finite if one element is not; the slow look is for the message only.
-    if finite and array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
+    if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             raise ValueError(
@@ -230,7 +244,7 @@ def _expected_inputs(model_name: str, names: list[str]) -> str:
 def check_targets(model: keras.Model, loss: Any, y: Any, prefix: str = "") -> None:
     """Raises for targets that do not fit the output of a model and one of Keras's losses."""
     outputs = tree.flatten(getattr(model, "outputs", None) or [])
-    name = _loss_name(loss)
+    name = loss_name(loss)
     if len(outputs) != 1 or not isinstance(y, np.ndarray) or name is None:
         return  # several outputs, or a loss of the user's own: nothing is known about targets
     output = tuple(outputs[0].shape)
@@ -271,7 +285,7 @@ def check_sample_weight(
     if (
         len(outputs) != 1
         or not isinstance(sample_weight, np.ndarray)
-        or _loss_name(loss) is None
+        or loss_name(loss) is None
         or len(outputs[0].shape) < 2
     ):
         return
@@ -292,15 +306,3 @@ def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
 
 def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape
-
-
-def _loss_name(loss: Any) -> str | None:
-    """The name of one of Keras's own losses, or None."""
-    try:
-        found = keras.losses.get(loss)
-    except (ValueError, TypeError):
-        return None
-    if not getattr(found, "__module__", type(found).__module__).startswith("keras."):
-        return None
-    name: str = found.name if isinstance(found, keras.losses.Loss) else found.__name__
-    return name

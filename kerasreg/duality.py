@@ -1,4 +1,7 @@
-"""Duality: how far a linear model's objective is above its minimum, without knowing the minimum."""
+"""Duality: how far a linear model's objective is above its minimum, without knowing the minimum.
+
+What is public of it is `kerasreg.optimality.duality_gap`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasreg.arguments import invalid_argument
-from kerasreg.checks import checked_model
-from kerasreg.gradients import FunctionLoss, as_tensor, checked_data, resolved_loss
+from kerasreg.checks import checked_model, checked_samples
+from kerasreg.losses import FunctionLoss, resolved_loss
 from kerasreg.typing import Loss, Samples
-from kerasreg.variables import named_variables, penalty_of, values_of
+from kerasreg.variables import as_tensor, named_variables, penalty_of, values_of
 
 
 def duality_gap(model: keras.Model, x: Samples, y: Samples, loss: Loss) -> float:
@@ -237,7 +240,7 @@ def _coefficients(model: keras.Model, dense: Any) -> tuple[float, float]:
 
 def _matrices(dense: Any, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Inputs (samples, input_dim) and targets (samples, units)."""
-    design, target, _ = checked_data(x, y)
+    design, target, _ = checked_samples(x, y)
     input_dim, units = dense.kernel.shape
     shapes = [getattr(part, "shape", None) for part in (design, target)]
     n_samples = shapes[0][:1] if shapes[0] else ()

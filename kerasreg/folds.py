@@ -7,6 +7,7 @@ of a cross-validation shares.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,14 +15,17 @@ import numpy as np
 from keras import tree
 from numpy.typing import ArrayLike
 
-from kerasreg.arguments import invalid_argument, seed_number
-from kerasreg.checks import is_dataset
-from kerasreg.gradients import checked_data, resolved_loss
+from kerasreg.arguments import in_short, invalid_argument, seed_number
+from kerasreg.checks import checked_samples, is_dataset
+from kerasreg.losses import resolved_loss
 from kerasreg.typing import Folds, Loss, Samples
 
 __all__ = ["fold_indices"]
 
 Fold = tuple[np.ndarray, np.ndarray]
+
+# The representation of a large splitter or an array would fill lines.
+_short = partial(in_short, limit=80)
 
 _EXPECTED = (
     "an int >= 2, a scikit-learn splitter, or an iterable of (train, test) pairs of row numbers "
@@ -86,7 +90,7 @@ def fold_indices(
     """
     if is_dataset(x):
         raise ValueError("Folds need arrays; a tf.data.Dataset has no rows. Pass x and y")
-    x, y, _ = checked_data(x, y, numbers=False)
+    x, y, _ = checked_samples(x, y, numbers=False)
     inputs, targets = tree.flatten(x)[0], tree.flatten(y)[0]
     n_samples = len(inputs)
     labels = _labels(y, loss)
@@ -260,9 +264,3 @@ def _labels(y: Any, loss: Any) -> np.ndarray | None:
         one_hot = target.ndim == 2 and zero_or_one and (target.sum(axis=1) == 1).all()
         return target.argmax(axis=1) if one_hot else None
     return None
-
-
-def _short(value: Any) -> str:
-    """A representation that stays one short line, also of an array or a large splitter."""
-    line = " ".join(repr(value).split())
-    return line if len(line) <= 80 else f"{line[:77]}..."

@@ -9,16 +9,16 @@ from keras import ops, tree
 
 from kerasreg.arguments import invalid_argument, true_or_false, whole_number
 from kerasreg.checks import (
-    as_floatx,
     check_inputs,
-    check_losses,
     check_sample_weight,
     check_targets,
+    check_trainable,
     checked_model,
-    keras_loss,
-    sample_arrays,
+    checked_samples,
 )
-from kerasreg.variables import named_variables, values_of
+from kerasreg.losses import MEANS, SAMPLE_MEANS, by_output, check_losses, resolved_loss
+from kerasreg.regularizers.validation import at_least_float32
+from kerasreg.variables import as_tensor, named_variables, values_of
 
 
 class DataGradient:
@@ -63,15 +63,11 @@ class DataGradient:
     ):
         self._model, self._training = checked_model(model), training
         self._variables = [variable for _, variable in named_variables(model)]
-        if not self._variables:
-            raise ValueError(
-                f"The model '{model.name}' has no trainable weights. Set `trainable = True` on the "
-                "layers to check"
-            )
+        check_trainable(model, purpose="check")
         self._batch_size = whole_number("batch_size", batch_size, minimum=1)
         check_losses(loss)
         true_or_false("training", training)
-        self._data = checked_data(x, y, sample_weight)
+        self._data = checked_samples(x, y, sample_weight)
         check_inputs(model, self._data[0])
         check_targets(model, loss, self._data[1])
         check_sample_weight(model, loss, self._data[2])
@@ -95,10 +91,11 @@ class DataGradient:
         values = self._tensors(weights)
         for n_samples, batch in self._batches():
             for total, gradient in zip(totals, self._gradient(values, *batch), strict=True):
-                gradient = ops.convert_to_numpy(ops.cast(gradient, _at_least_float32(gradient)))
+                dtype = at_least_float32(gradient.dtype)
+                gradient = ops.convert_to_numpy(ops.cast(gradient, dtype))
                 total += gradient.astype(np.float64) * (n_samples / self._n_samples)
         return [
-            total.astype(_at_least_float32(variable))
+            total.astype(at_least_float32(variable.dtype))
             for total, variable in zip(totals, self._variables, strict=True)
         ]
 
@@ -148,7 +145,7 @@ class DataGradient:
             names = list(getattr(self._model, "output_names", None) or [0])
             given = {"loss": self._losses, "y": y, "sample_weight": sample_weight}
             loss, target, weight = (
-                _by_output(name, value, names)[0] if tree.is_nested(value) else value
+                by_output(name, value, names)[0] if tree.is_nested(value) else value
                 for name, value in given.items()
             )
             return [loss(target, y_pred, weight)]
@@ -160,106 +157,22 @@ class DataGradient:
         if not tree.is_nested(y):
             raise invalid_argument("y", f"targets for each of the outputs {names}", "one array")
         outputs = zip(
-            _by_output("loss", self._losses, names),
-            _by_output("y", y, names),
+            by_output("loss", self._losses, names),
+            by_output("y", y, names),
             predictions,
-            _by_output("sample_weight", sample_weight, names),
+            by_output("sample_weight", sample_weight, names),
             strict=True,
         )
         return [loss(*output) for loss, *output in outputs if loss is not None]
 
     def _check_reduction(self, loss: Any, is_weighted: bool) -> None:
-        means = ["sum_over_batch_size", "mean", *["mean_with_sample_weight"] * (not is_weighted)]
+        means = SAMPLE_MEANS if is_weighted else MEANS
         if loss is None or self._n_samples <= self._batch_size or loss.reduction in means:
             return
         raise ValueError(
             f"The loss {loss.name} with reduction={loss.reduction!r} is no mean over the samples, "
             f"so its batches cannot be averaged. Pass batch_size={self._n_samples}"
         )
-
-
-class FunctionLoss(keras.losses.Loss):
-    """A function of `(y_true, y_pred)` as a Keras loss."""
-
-    def __init__(self, function: Callable[[Any, Any], Any]):
-        name = getattr(function, "__name__", "")
-        # TensorFlow takes it for a scope, which cannot be called <lambda>.
-        super().__init__(name=name if name.isidentifier() else "loss")
-        self.function = function
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        # As Keras does: (n,) against (n, 1) would otherwise become a matrix of differences.
-        ranks = len(y_true.shape), len(y_pred.shape)
-        if ranks[0] + 1 == ranks[1] and y_pred.shape[-1] == 1:
-            y_true = ops.expand_dims(y_true, -1)
-        elif ranks[0] == ranks[1] + 1 and y_true.shape[-1] == 1:
-            y_true = ops.squeeze(y_true, -1)
-        return self.function(y_true, y_pred)
-
-
-def resolved_loss(loss: Any) -> keras.losses.Loss | None:
-    """The Keras loss behind a name, an instance or a function; None for an output without one."""
-    found = keras_loss(loss)
-    if found is None or isinstance(found, keras.losses.Loss):
-        return found
-    return FunctionLoss(found)
-
-
-def checked_data(
-    x: Any, y: Any, sample_weight: Any = None, *, numbers: bool = True
-) -> tuple[Any, Any, Any]:
-    """The data as arrays, not empty, of one length, with finite numbers.
-
-    With `numbers=False` texts and objects may be among them.
-    """
-    named = {"x": x, "y": y, "sample_weight": sample_weight}
-    for name in ("x", "y"):
-        if named[name] is None:
-            raise invalid_argument(name, "an array of at least one sample", None)
-    data = {name: sample_arrays(name, part, numbers=numbers) for name, part in named.items()}
-    for name, part in data.items():
-        for leaf in _leaves(part):
-            as_floatx(name, leaf)  # says what is too large; the precision stays as it is
-    lengths = {name: [len(leaf) for leaf in _leaves(part)] for name, part in data.items()}
-    if len({length for group in lengths.values() for length in group}) > 1:
-        received = ", ".join(
-            f"len({name})={'/'.join(map(str, group))}" for name, group in lengths.items() if group
-        )
-        raise ValueError(
-            "Arrays of different length: expected one target and one weight a sample. "
-            f"Received: {received}"
-        )
-    return data["x"], data["y"], data["sample_weight"]
-
-
-def as_tensor(array: np.ndarray, dtype: Any = None) -> Any:
-    if keras.backend.backend() == "jax":
-        import jax
-
-        # JAX warns where it shortens doubles by itself.
-        array = array.astype(jax.dtypes.canonicalize_dtype(array.dtype), copy=False)
-    return ops.convert_to_tensor(array, dtype=dtype)
-
-
-def _leaves(part: Any) -> list[Any]:
-    return [leaf for leaf in tree.flatten(part) if leaf is not None]
-
-
-def _by_output(name: str, value: Any, names: list[Any]) -> list[Any]:
-    """What belongs to each output, from a list or a dict; anything else belongs to all."""
-    if isinstance(value, dict) and set(value) == set(names):
-        return [value[each] for each in names]
-    if isinstance(value, list | tuple) and len(value) == len(names):
-        return list(value)
-    if tree.is_nested(value):
-        received = list(value) if isinstance(value, dict) else f"{len(value)} of them"
-        raise invalid_argument(name, f"one for each of the outputs {names}", received)
-    return [value] * len(names)
-
-
-def _at_least_float32(tensor: Any) -> str:
-    dtype = keras.backend.standardize_dtype(tensor.dtype)
-    return "float64" if dtype == "float64" else "float32"
 
 
 def _differentiated(function: Callable[..., Any]) -> Callable[..., list[Any]]:

@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 from keras import ops
 
-from kerasreg.metrics import LossDecomposition, PenaltyNames, added_by, batch_size_of
-from kerasreg.proximal_optimizer import proximal_optimizer_of
-from kerasreg.regularizers import as_penalty
-from kerasreg.regularizers.gate import Gate
-from kerasreg.replicas import n_replicas
-
-
-class StrengthScale(keras.metrics.Metric):
-    """The number by which the strengths of all regularizers of a model are multiplied.
-
-    Among the model's metrics it is an input of the compiled step on every backend: it changes
-    without a new trace. `result()` is empty and `reset_state()` does nothing, so that logs and
-    `evaluate()` do not see it.
-    """
-
-    def __init__(self, name: str = "strength_scale"):
-        super().__init__(name=name)
-        self.scale = self.add_variable(
-            shape=(), initializer="ones", aggregation="only_first_replica", name="scale"
-        )
-
-    def update_state(self) -> None:
-        """A batch changes nothing."""
-
-    def reset_state(self) -> None:
-        """An epoch changes nothing."""
-
-    def result(self) -> dict[str, Any]:
-        return {}
-
+from kerasreg.metrics import LossDecomposition, PenaltyNames, batch_size_of
+from kerasreg.replicas import n_replicas, scope_of
+from kerasreg.strength_scaling import StrengthScaling
 
 # The attribute of a model that keeps the hook of its last recorded `fit`, with what it compiled.
 _KEPT = "_kerasreg_hook"
@@ -49,8 +22,7 @@ class LossHook:
 
     While it is in place the model's `compute_loss` is wrapped, and silent metrics are among the
     model's. With `record_parts` the compiled step adds the parts of its loss to one of them.
-    With `schedule_strengths` another holds a scale s, and every penalty P(w, λ) of a weight is
-    P(w, s·λ), computed anew from the weight; penalties of activities are multiplied.
+    With `schedule_strengths` another is the scale of a `StrengthScaling`.
 
     The loss that is returned is the one of `compute_loss`, to the bit. The data loss is what the
     compiled loss functions returned in it, not loss − penalty, which has no digits left when the
@@ -73,10 +45,7 @@ class LossHook:
         self._users: list[keras.callbacks.Callback] = []
         self._records = False
         self._metrics: list[keras.metrics.Metric] = []
-        self._scale: StrengthScale | None = None
-        self._value = 1.0
-        self._proximal: Any = None
-        self._gates: list[Any] = []
+        self._scaling: StrengthScaling | None = None
         self._basis: list[Any] = []
         self._put_in_place(fit)
         self._compile_anew()
@@ -175,7 +144,7 @@ class LossHook:
         unchanged = (self.model.train_function, self.model.test_function) == self._programs
         programs = self._programs_before if unchanged else (None, None)
         self.model.train_function, self.model.test_function = programs
-        if unchanged and self._scale is None:
+        if unchanged and self._scaling is None:
             self._basis = self._what_was_compiled()
             vars(self.model)[_KEPT] = self
         else:
@@ -194,7 +163,7 @@ class LossHook:
     @property
     def strength_scale(self) -> float | None:
         """The scale that is in force, None without a schedule."""
-        return None if self._scale is None else self._value
+        return None if self._scaling is None else self._scaling.value
 
     def schedule_strengths(self) -> None:
         """From now on the strengths are multiplied by a scale, which is 1 until it is set.
@@ -202,53 +171,31 @@ class LossHook:
         Raises:
             ValueError: If they are already.
         """
-        if self._scale is not None:
+        if self._scaling is not None:
             raise ValueError(
                 "Expected one StrengthSchedule in the callbacks of a fit. Received two: multiply "
                 "their schedules, `StrengthSchedule(lambda epoch: first(epoch) * second(epoch))`"
             )
         if self._basis:  # what is compiled knows of no scale
             self._compile_anew()
-        with self._scope():
-            self._scale = StrengthScale()
-            if all(layer.built for layer in self.model._flatten_layers()):
-                self._build_proximal_optimizer()
-        self._add_metric(self._scale)
-        # The gradients of this fit hold no penalty that a proximal optimizer would take out.
-        self._proximal = proximal_optimizer_of(self.model)
-        gates = [v.regularizer for v in self.model.trainable_variables] if self._proximal else []
-        self._gates = [(gate, gate.was_marked) for gate in gates if isinstance(gate, Gate)]
-        for gate, _ in self._gates:
-            gate.forget()
-        self.assign_scale(1.0)
+        self._scaling = StrengthScaling(self.model)
+        self._add_metric(self._scaling.metric)
+        self._scaling.assign(1.0)
 
     def end_schedule(self) -> None:
-        """Strengths are again what they were, to the proximal optimizer too."""
-        if self._scale is None:
-            return
-        self.assign_scale(1.0)
-        if proximal_optimizer_of(self.model) is self._proximal:
-            for gate, was_marked in self._gates:
-                gate.was_marked = was_marked
-        self._gates = []
+        """Strengths are again what they were."""
+        if self._scaling is not None:
+            self._scaling.end()
 
     def set_scale(self, value: float) -> None:
         """Multiplies the strengths by `value` from the next batch on."""
-        if value != self._value:
+        if value != self.strength_scale:
             self.assign_scale(value)
 
     def assign_scale(self, value: float) -> None:
         """As `set_scale`, also where it is the value that was set last."""
-        if self._scale is None:
-            return
-        if keras.backend.backend() == "jax":
-            # In an epoch the state is not in the variables; synchronized, it is read anew.
-            self.model.jax_state_sync()
-        self._value = value
-        self._scale.scale.assign(value)
-        optimizer = proximal_optimizer_of(self.model)
-        if optimizer is not None and optimizer.built:
-            optimizer.strength_scale.assign(value)
+        if self._scaling is not None:
+            self._scaling.assign(value)
 
     def _make_train_function(self, force: bool = False) -> Any:
         self._nothing_is_in_force()
@@ -264,10 +211,6 @@ class LossHook:
         The callback of a fit that goes on sets its own again, on_test_begin.
         """
         self.set_scale(1.0)
-
-    def _scope(self) -> Any:
-        strategy = getattr(self.model, "distribute_strategy", None)
-        return nullcontext() if strategy is None else strategy.scope()
 
     def _add_metric(self, metric: keras.metrics.Metric) -> None:
         self._metrics.append(metric)
@@ -290,26 +233,19 @@ class LossHook:
     def _add_decomposition(self) -> LossDecomposition:
         if self.decomposition is None:
             self._names = PenaltyNames(self.model)
-            with self._scope():
+            with scope_of(self.model):
                 self.decomposition = LossDecomposition(self._names.all)
             self._add_metric(self.decomposition)
         return self.decomposition
 
-    def _build_proximal_optimizer(self) -> None:
-        # Built within its first step, it would expect gradients that hold the penalties.
-        optimizer = proximal_optimizer_of(self.model)
-        if optimizer is not None and not optimizer.built:
-            self.model.optimizer.build(self.model.trainable_variables)
-            optimizer.strength_scale.assign(self._value)
-
     def _compute_loss(self, *args: Any, **kwargs: Any) -> Any:
         model, original = self.model, self._original["compute_loss"]
         self.was_called = True
-        if self._scale is None:
+        if self._scaling is None:
             losses = added = model.losses
         else:
-            added = self._added_losses()
-            losses = self._scaled_losses(added, self._scale.scale)
+            added = self._scaling.added_losses()
+            losses = self._scaling.losses(added)
         with _recorded(model._compile_loss) as data_losses, _given_losses(model, losses):
             loss = original(*args, **kwargs)
         if self._records:
@@ -340,7 +276,7 @@ class LossHook:
         inputs = kwargs.get("x", x)
         inputs = kwargs.get("y_pred", y_pred) if inputs is None else inputs
         names = self._names.of(added)
-        names += self._names.of_weights if self._scale is not None else []
+        names += self._names.of_weights if self._scaling is not None else []
         named = zip(names, penalties, strict=True)
         decomposition.update_state(loss_of_batch, data_loss, named, batch_size_of(inputs))
 
@@ -353,64 +289,6 @@ class LossHook:
         """
         for layer in self.model._flatten_layers():
             layer._loss_ids.clear()
-
-    def _added_losses(self) -> list[Any]:
-        """The entries of `model.losses` that layers have added, which come first."""
-        computed: list[Any] = self.model._losses_override  # on JAX, before `compute_loss`
-        if computed:
-            return computed[: len(computed) - len(self._regularized())]
-        return [loss for layer in self.model._flatten_layers() for loss in layer._get_own_losses()]
-
-    def _regularized(self) -> list[Any]:
-        return [v for v in self.model.trainable_variables if v.regularizer is not None]
-
-    def _scaled_losses(self, added: list[Any], scale: Any) -> list[Any]:
-        """The entries of `model.losses`, with all strengths multiplied by the scale."""
-        with _outside_the_graph():
-            self._build_proximal_optimizer()
-        has_prox = proximal_optimizer_of(self.model) is not None
-        layers = [
-            layer
-            for layer in self.model._flatten_layers()
-            if layer.activity_regularizer is not None
-        ]
-        losses = [
-            _multiplied(loss, scale) if any(added_by(layer, loss) for layer in layers) else loss
-            for loss in added
-        ]
-        for variable in self._regularized():
-            loss = _scaled_penalty(variable, scale)
-            if has_prox:
-                # The prox alone moves the weight. Not by `stop_gradient` alone: of a weight
-                # without any gradient Keras would leave out the update, and so the prox.
-                loss = ops.stop_gradient(loss) + ops.cast(0.0 * ops.sum(variable), loss.dtype)
-            losses.append(loss)
-        return losses
-
-
-def _scaled_penalty(variable: Any, scale: Any) -> Any:
-    """P(w, s·λ), past a gate, which would mark that P is in the gradients unscaled."""
-    try:
-        penalty = as_penalty(variable.regularizer)
-    except TypeError:  # of a regularizer of which nothing is known, s·P(w)
-        return _multiplied(variable.regularizer(ops.convert_to_tensor(variable)), scale)
-    # A strength in half precision would have three digits.
-    precision = "float64" if "float64" in str(variable.dtype) else "float32"
-    return penalty(variable, ops.cast(scale, precision) * penalty.strength)
-
-
-def _multiplied(loss: Any, scale: Any) -> Any:
-    precision = "float64" if "float64" in str(loss.dtype) else "float32"
-    return ops.cast(ops.cast(loss, precision) * ops.cast(scale, precision), loss.dtype)
-
-
-def _outside_the_graph() -> Any:
-    """Where variables can be made whose values are there at once."""
-    if keras.backend.backend() != "tensorflow":
-        return nullcontext()
-    import tensorflow as tf
-
-    return tf.init_scope()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from kerasreg.variables import layer_paths, named_variables, values_of
 __all__ = ["LossDecomposition"]
 
 # The name under which a loss is listed that the model itself adds with `add_loss`.
-MODEL_LOSS = "model"
+_MODEL_LOSS = "model"
 
 
 class PenaltyNames:
@@ -30,7 +30,7 @@ class PenaltyNames:
         self._model = checked_model(model)
         paths = layer_paths(model)
         self._layers = [
-            (paths.get(id(layer), MODEL_LOSS), layer) for layer in model._flatten_layers()
+            (paths.get(id(layer), _MODEL_LOSS), layer) for layer in model._flatten_layers()
         ]
         # The names of the weight regularizers, in the order of their entries.
         self.of_weights = [
@@ -45,7 +45,7 @@ class PenaltyNames:
         names = []
         for loss in losses:
             owner = next((name for name, layer in self._layers if added_by(layer, loss)), None)
-            names.append(owner or next(weight_names, MODEL_LOSS))
+            names.append(owner or next(weight_names, _MODEL_LOSS))
         return names
 
 
@@ -72,8 +72,8 @@ class LossDecomposition(keras.metrics.Metric):
     1.0
     """
 
-    def __init__(self, names: tuple[str, ...], name: str = "loss_decomposition"):
-        super().__init__(name=name)
+    def __init__(self, names: tuple[str, ...]):
+        super().__init__(name="loss_decomposition")
         self._names = names
         self._used: set[str] = set()
         # One vector for all sums: a single assignment a step, whatever the number of penalties.

@@ -9,6 +9,7 @@ from keras import ops
 
 from kerasreg.regularizers.gate import Gate
 from kerasreg.regularizers.keras_builtin import as_penalty
+from kerasreg.regularizers.validation import at_least_float32
 from kerasreg.replicas import n_replicas
 
 # From this number of weights on, TensorFlow compiles the update of a variable by XLA on its own,
@@ -134,8 +135,7 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
         """The prox of the variable's penalty at a point, in the optimizer's metric."""
         index = self._get_variable_index(variable)
         penalty = self._gates[index].penalty
-        # A strength in half precision would have three digits.
-        precision = "float64" if "float64" in str(variable.dtype) else "float32"
+        precision = at_least_float32(variable.dtype)
         strength = ops.cast(self.strength_scale, precision) * penalty.strength
         return penalty.prox(point, self._step_size(index, learning_rate), strength)
 

@@ -1,4 +1,7 @@
-"""Under `tf.distribute`: how many replicas there are, and which one this is."""
+"""Under `tf.distribute`: how many replicas there are, which one this is, where variables go."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import keras
 
@@ -22,3 +25,9 @@ def this_replica() -> int:
     # A constant tensor, except on TPUs, where all replicas are traced as one.
     replica = tf.get_static_value(context.replica_id_in_sync_group) if context else None
     return 0 if replica is None else int(replica)
+
+
+def scope_of(model: keras.Model) -> AbstractContextManager[Any]:
+    """Where a model's variables are made: under `tf.distribute` the scope of its strategy."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return nullcontext() if strategy is None else strategy.scope()

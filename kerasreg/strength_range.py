@@ -14,14 +14,14 @@ from kerasreg.arguments import (
     checked_seeds,
     float_between,
     folder_or_none,
-    invalid_argument,
     some_of,
     true_or_false,
     whole_number,
 )
-from kerasreg.checks import check_losses, is_dataset, keras_optimizer
+from kerasreg.checks import checked_samples, is_dataset, keras_optimizer
 from kerasreg.copies import copy_with, fresh_values
 from kerasreg.grid import train_grid
+from kerasreg.losses import check_losses
 from kerasreg.optimality import has_one_layer, strength_max
 from kerasreg.tensorflow_only import tf
 from kerasreg.training import check_loop_settings
@@ -102,9 +102,8 @@ def largest_strength(
     check_loop_settings(model, epochs, batch_size, None, jit_compile)
     seed = checked_seeds(seeds)[0]
     n_strengths = whole_number("n_strengths", n_strengths, minimum=2)
-    if x is None or (y is None and not is_dataset(x)):
-        name, value = ("y", y) if x is not None else ("x", x)
-        raise invalid_argument(name, "an array of at least one sample", value)
+    if not is_dataset(x):
+        checked_samples(x, y, settings.get("sample_weight"))
     check_losses(loss)
     optimizer = keras_optimizer(optimizer)
     exact = _exact(model, x, y, loss, settings.get("sample_weight"))

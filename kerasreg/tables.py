@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from kerasreg import summaries
 from kerasreg.arguments import folder_or_none
-from kerasreg.event_files import EventFiles, run_folder
+from kerasreg.tensorboard import summaries
+from kerasreg.tensorboard.event_files import EventFiles, run_folder
 from kerasreg.variables import values_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class TrainingRecord:
     Args:
         log_dir: Folder to which the same is written for TensorBoard, or None. If it has event
             files of an earlier run, `run-2`, `run-3`, … below it is used; it is chosen when the
-            first epoch ends, see `kerasreg.event_files.run_folder`.
+            first epoch ends, see `kerasreg.tensorboard.event_files.run_folder`.
 
     Example:
 

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from kerasreg.arguments import folder_or_none, invalid_argument, true_or_false, whole_number
-from kerasreg.checks import check_losses, checked_metrics, checked_model, keras_optimizer
+from kerasreg.checks import check_trainable, checked_metrics, checked_model, keras_optimizer
 from kerasreg.epoch import EpochPrograms
+from kerasreg.losses import check_losses
 from kerasreg.progress import check_verbose, progress_bar
 from kerasreg.proximal_optimizer import inner_optimizer
 from kerasreg.tables import TrainingRecord
@@ -205,11 +206,7 @@ def _compiled_programs(
     # Variables cannot be made inside a compiled loop: those of model, loss, metrics and optimizer
     # are made now, as `fit` does it.
     model._symbolic_build(data_batch=_example_batch(data, batch_size))
-    if not model.trainable_variables:
-        raise ValueError(
-            f"The model '{model.name}' has no trainable weights. Set `trainable = True` on the "
-            "layers to train"
-        )
+    check_trainable(model)
     unsupported = layers_without_xla(model)
     programs = EpochPrograms(model, batch_size, bool(jit_compile) and not unsupported)
     if jit_compile and unsupported:

@@ -13,7 +13,7 @@ from kerasreg.checks import (
     check_inputs,
     check_sample_weight,
     check_targets,
-    sample_arrays,
+    checked_samples,
 )
 from kerasreg.tensorflow_only import tf
 
@@ -123,29 +123,9 @@ def checked_arrays(
         ValueError: For empty arrays, arrays of different length, values that are not finite,
             shapes that do not fit, labels outside the classes, both kinds of weights at once.
     """
-    for name, value in (("x", x), ("y", y)):
-        if value is None:
-            raise invalid_argument(f"{prefix}{name}", _NEEDED[name], value)
-    arrays = Arrays(
-        *(
-            _in_floatx(f"{prefix}{name}", value)
-            for name, value in (("x", x), ("y", y), ("sample_weight", sample_weight))
-        )
-    )
-    lengths = {
-        name: [len(leaf) for leaf in tree.flatten(part) if leaf is not None]
-        for name, part in zip(("x", "y", "sample_weight"), arrays, strict=True)
-    }
-    if len({length for group in lengths.values() for length in group}) > 1:
-        received = ", ".join(
-            f"len({prefix}{name})={'/'.join(map(str, group))}"
-            for name, group in lengths.items()
-            if group
-        )
-        raise ValueError(
-            "Arrays of different length: expected one target and one weight a sample. "
-            f"Received: {received}"
-        )
+    samples = checked_samples(x, y, sample_weight, prefix=prefix)
+    names = (f"{prefix}{name}" for name in Arrays._fields)
+    arrays = Arrays(*(_in_floatx(*named) for named in zip(names, samples, strict=True)))
     if class_weight is not None:
         if sample_weight is not None:
             raise ValueError(
@@ -159,14 +139,9 @@ def checked_arrays(
     return arrays
 
 
-_NEEDED = {"x": "an array of at least one sample", "y": "an array of targets"}
-
-
 def _in_floatx(name: str, part: Any) -> Any:
     return tree.map_structure(
-        lambda leaf: None if leaf is None else as_floatx(name, leaf),
-        sample_arrays(name, part),
-        none_is_leaf=False,
+        lambda leaf: None if leaf is None else as_floatx(name, leaf), part, none_is_leaf=False
     )
 
 

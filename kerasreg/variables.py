@@ -105,6 +105,16 @@ def values_of(variable: keras.Variable) -> np.ndarray:
     return value.numpy() if hasattr(value, "numpy") else np.asarray(value)
 
 
+def as_tensor(array: np.ndarray, dtype: Any = None) -> Any:
+    """An array as a tensor of the backend, of its own dtype by default."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        # JAX warns where it shortens doubles by itself.
+        array = array.astype(jax.dtypes.canonicalize_dtype(array.dtype), copy=False)
+    return keras.ops.convert_to_tensor(array, dtype=dtype)
+
+
 def penalty_of(name: str, variable: Any) -> Penalty | None:
     """The penalty of a variable, None if it has no regularizer."""
     if getattr(variable, "regularizer", None) is None:

@@ -258,7 +258,7 @@ ERRORS = [
     (
         {"x": [[1.0], [np.nan]]},
         "Invalid value for argument `x`: expected finite numbers. "
-        "Received: 1 of 2 are NaN or infinite",
+        "Received: 1 of 2 are NaN or infinite, the first at index (1, 0)",
     ),
 ]
 

@@ -19,7 +19,7 @@ if keras.backend.backend() != "tensorflow":
 import kerasreg
 
 # They need data of other servers.
-DOWNLOADS = {f"kerasreg.downloaded_datasets.{name}" for name in ("mnist", "fashion_mnist", "imdb")}
+DOWNLOADS = {f"kerasreg.datasets.downloaded.{name}" for name in ("mnist", "fashion_mnist", "imdb")}
 
 
 def examples():

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerasreg import datasets, downloaded_datasets
+from kerasreg import datasets
+from kerasreg.datasets.downloaded import ORIGIN
 
 pytestmark = pytest.mark.backend_free
 
@@ -83,7 +84,7 @@ def test_reviews(trusted):
     reviews[:] = texts
     parts = {"x_train": reviews, "y_train": labels, "x_test": reviews, "y_test": labels}
     np.savez(trusted / "imdb.npz", **parts)
-    data = downloaded_datasets.imdb(n_words=3, validation=0.5)
+    data = datasets.imdb(n_words=3, validation=0.5)
     # Keras shuffles the reviews: each is known by its words.
     found = {
         (tuple(x), int(label))
@@ -97,10 +98,10 @@ def test_reviews(trusted):
 @pytest.mark.parametrize(
     ("load", "files", "place"),
     [
-        (downloaded_datasets.mnist, ["mnist.npz"], ""),
-        (downloaded_datasets.imdb, ["imdb.npz"], ""),
+        (datasets.mnist, ["mnist.npz"], ""),
+        (datasets.imdb, ["imdb.npz"], ""),
         (
-            downloaded_datasets.fashion_mnist,
+            datasets.fashion_mnist,
             ["train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz"],
             "fashion-mnist",
         ),
@@ -113,26 +114,26 @@ def test_without_a_network_the_file_and_its_place_are_named(folder, load, files,
     assert "\n" not in message
     assert message.startswith(f"Cannot download {files[0]}")
     for file in files:
-        assert f"{downloaded_datasets.ORIGIN}{file}" in message
+        assert f"{ORIGIN}{file}" in message
     assert message.endswith(f"has into '{folder / place}'.")
 
 
 def test_a_broken_file_is_named(trusted):
     (trusted / "mnist.npz").write_bytes(b"no archive")
     with pytest.raises(OSError, match=r"^Cannot read mnist\.npz in .*Delete what is broken"):
-        downloaded_datasets.mnist()
+        datasets.mnist()
 
 
 def test_bad_arguments(trusted):
     write_mnist(trusted)
     with pytest.raises(ValueError) as raised:
-        downloaded_datasets.mnist(validation=0.99)
+        datasets.mnist(validation=0.99)
     assert str(raised.value) == (
         "Invalid value for argument `validation`: expected a share that leaves at least 10 of 100 "
         "samples in each part. Received: validation=0.99"
     )
     with pytest.raises(ValueError) as raised:
-        downloaded_datasets.imdb(n_words=0)
+        datasets.imdb(n_words=0)
     assert "n_words" in str(raised.value)
     with pytest.raises(ValueError) as raised:
         datasets.load("minst")

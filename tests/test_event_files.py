@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasreg import event_files, summaries
 from kerasreg.callbacks import RegularizationMonitor
-from kerasreg.event_files import EventFiles, run_folder
+from kerasreg.tensorboard import event_files, summaries
+from kerasreg.tensorboard.event_files import EventFiles, run_folder
 from tests.callbacks.test_monitor import X, Y, compiled, fit
 
 tensorboard = pytest.importorskip("tensorboard")

@@ -287,7 +287,7 @@ def test_data_that_do_not_fit():
         "Received: len(x)=30, len(y)=29"
     )
     assert message_of(3, X, None) == (
-        "Invalid value for argument `y`: expected an array of at least one sample. Received: y=None"
+        "Invalid value for argument `y`: expected an array of targets. Received: y=None"
     )
     assert "the name of a Keras loss" in message_of(3, X, Y, "lose")
 

@@ -8,16 +8,16 @@ from importlib.util import find_spec
 import keras
 import pytest
 
-from kerasreg import summaries
-from kerasreg.event_files import EventFiles
-from kerasreg.hyperparameters import (
+from kerasreg.regularizers import MCP
+from kerasreg.tensorboard import summaries
+from kerasreg.tensorboard.event_files import EventFiles
+from kerasreg.tensorboard.hparams import (
     Metric,
     experiment,
     regularizer_names,
     session_end,
     session_start,
 )
-from kerasreg.regularizers import MCP
 
 pytest.importorskip("tensorboard")
 
@@ -117,10 +117,10 @@ def test_tensorflow_is_not_imported():
     program = """
 import sys
 sys.modules["tensorflow"] = None  # an import of it would raise
-from kerasreg import hyperparameters
-hyperparameters.experiment([{"strength": 1.0}], [])
-hyperparameters.session_start({"strength": 1.0}, 0.0)
-hyperparameters.session_end(False, 0.0)
+from kerasreg.tensorboard import hparams
+hparams.experiment([{"strength": 1.0}], [])
+hparams.session_start({"strength": 1.0}, 0.0)
+hparams.session_end(False, 0.0)
 """
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)

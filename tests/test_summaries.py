@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from kerasreg import summaries
-from kerasreg.event_files import EventFiles
+from kerasreg.tensorboard import summaries
+from kerasreg.tensorboard.event_files import EventFiles
 from tests.test_event_files import read
 
 pytest.importorskip("tensorboard")
@@ -83,8 +83,8 @@ def test_entries_and_files_need_no_tensorflow(tmp_path):
         import sys
         sys.modules["tensorflow"] = None  # to import it is an error
         import numpy as np
-        from kerasreg import summaries
-        from kerasreg.event_files import EventFiles
+        from kerasreg.tensorboard import summaries
+        from kerasreg.tensorboard.event_files import EventFiles
 
         events = EventFiles(sys.argv[1])
         picture = summaries.image("b", bytes(24))

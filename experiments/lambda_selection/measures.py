@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from kerasreg.duality import duality_gap
+from kerasreg.optimality import duality_gap
 
 NOISE = 0.1  # standard deviations of an input
 

@@ -102,7 +102,7 @@ def _run_one(
     log_dir = None
     if options.logs:
         log_dir = options.logs / experiment.name
-        from kerasreg.event_files import FILE_NAME  # here: `--list` does without Keras
+        from kerasreg.tensorboard.event_files import FILE_NAME  # here: `--list` does without Keras
 
         # Event files of an earlier run would be drawn into the same charts.
         for events in log_dir.rglob(f"{FILE_NAME}*"):
@@ -136,8 +136,8 @@ def _run_one(
 
 def _log(log_dir: Path, files: Mapping[str, bytes]) -> None:
     """Writes the figures, what was asked and what was found for TensorBoard."""
-    from kerasreg import summaries
-    from kerasreg.event_files import EventFiles
+    from kerasreg.tensorboard import summaries
+    from kerasreg.tensorboard.event_files import EventFiles
 
     about = json.loads(files[storage.FINDINGS])
     texts = {"question": f"**{_markdown(about['question'])}**"}

@@ -20,7 +20,7 @@ from kerasreg.arguments import (
     true_or_false,
     whole_number,
 )
-from kerasreg.checks import check_losses, checked_metrics, keras_optimizer
+from kerasreg.checks import check_trainable, checked_metrics, keras_optimizer
 from kerasreg.folds import Fold, fold_indices
 from kerasreg.grid.chunks import planned_sequences, sensible_chunk_size
 from kerasreg.grid.elementwise import check_elementwise
@@ -28,6 +28,7 @@ from kerasreg.grid.logs import write_logs
 from kerasreg.grid.record import GridRecord
 from kerasreg.grid.run import run_chunks
 from kerasreg.grid.task import GridTask
+from kerasreg.losses import check_losses
 from kerasreg.progress import check_verbose
 from kerasreg.tensorflow_only import tf
 from kerasreg.training import check_loop_settings, shortened
@@ -255,11 +256,7 @@ def _built_and_checked(model: keras.Model, loss: Any, x: Any, y: Any, sample_wei
         build_for(model, first)
         if isinstance(data, Arrays):
             checked_arrays(model, loss, data.x, data.y, data.sample_weight)
-    if not model.trainable_variables:
-        raise ValueError(
-            f"The model '{model.name}' has no trainable weights. Set `trainable = True` on the "
-            "layers to train"
-        )
+    check_trainable(model)
     return data
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from kerasreg.gradients import resolved_loss
+from kerasreg.losses import MEANS, METRIC_WORDS, is_of_keras, resolved_loss
 
 # What computes each sample by itself, so that samples which only fill a batch change nothing. For
 # a model with anything else the short batch stays as it is, in a program of its own.
@@ -32,7 +32,6 @@ _LOSSES = """
     MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError
     Poisson SparseCategoricalCrossentropy SquaredHinge
 """
-_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 _METRICS = """
     AUC Accuracy BinaryAccuracy BinaryCrossentropy CategoricalAccuracy CategoricalCrossentropy
     CategoricalHinge F1Score FBetaScore FalseNegatives FalsePositives Hinge KLDivergence
@@ -41,8 +40,6 @@ _METRICS = """
     SparseCategoricalAccuracy SparseCategoricalCrossentropy SparseTopKCategoricalAccuracy
     SquaredHinge TopKCategoricalAccuracy TrueNegatives TruePositives
 """
-# Names that Keras resolves when it has seen the targets.
-_METRICS_BY_TARGETS = ("accuracy", "acc", "crossentropy", "ce")
 
 
 def samples_are_independent(model: keras.Model, loss: Any, metrics: Any, training: bool) -> bool:
@@ -60,10 +57,10 @@ def samples_are_independent(model: keras.Model, loss: Any, metrics: Any, trainin
         and all(_keeps_samples_apart(layer, known, training) for layer in model._flatten_layers())
         and not keras.tree.is_nested(loss)
         and _is_one_of(keras.losses.get(loss), _LOSSES)
-        and getattr(resolved_loss(loss), "reduction", None) in _MEANS
+        and getattr(resolved_loss(loss), "reduction", None) in MEANS
         and getattr(loss, "ignore_class", None) is None
         and all(
-            each in _METRICS_BY_TARGETS or _is_one_of(keras.metrics.get(each), _METRICS)
+            each in METRIC_WORDS or _is_one_of(keras.metrics.get(each), _METRICS)
             for each in keras.tree.flatten(metrics)
         )
     )
@@ -73,11 +70,11 @@ def _keeps_samples_apart(layer: keras.layers.Layer, known: set[str], training: b
     functions = [getattr(layer, name, None) for name in ("activation", "recurrent_activation")]
     axes = keras.tree.flatten(getattr(layer, "axis", None))
     return (
-        type(layer).__module__.startswith("keras.")
+        is_of_keras(type(layer))
         and type(layer).__name__ in known
         and layer.activity_regularizer is None
         and all(isinstance(each, keras.layers.Layer) for each in getattr(layer, "_operations", ()))
-        and all(each is None or _is_of_keras(each) for each in functions)
+        and all(each is None or is_of_keras(each) for each in functions)
         and 0 not in axes
         and not getattr(layer, "stateful", False)
         # A mask would leave samples out of the mean that a loss is.
@@ -86,11 +83,7 @@ def _keeps_samples_apart(layer: keras.layers.Layer, known: set[str], training: b
     )
 
 
-def _is_of_keras(thing: Any) -> bool:
-    return getattr(thing, "__module__", type(thing).__module__).startswith("keras.")
-
-
 def _is_one_of(thing: Any, names: str) -> bool:
     """Whether it is a Keras object of one of these classes, or the function behind one."""
     found = getattr(thing, "__name__", type(thing).__name__).replace("_", "").lower()
-    return _is_of_keras(thing) and found in names.lower().split()
+    return is_of_keras(thing) and found in names.lower().split()

@@ -10,11 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasreg import hyperparameters, summaries
-from kerasreg.event_files import EventFiles, run_folder
 from kerasreg.grid.chunks import Chunk, Member
 from kerasreg.grid.task import GridTask
 from kerasreg.tables import Histogram, flat_floats, weight_tags
+from kerasreg.tensorboard import hparams, summaries
+from kerasreg.tensorboard.event_files import EventFiles, run_folder
 from kerasreg.variables import named_variables
 
 # Share and number of the weights with a regularizer that are zero, and that are not.
@@ -48,7 +48,7 @@ def write_logs(
     folders = member_folders(placed, has_folds=task.folds is not None)
     events = EventFiles(run_folder(log_dir))
     shared = {
-        "penalty": hyperparameters.regularizer_names(_regularizers(task.model)),
+        "penalty": hparams.regularizer_names(_regularizers(task.model)),
         "optimizer": type(task.optimizer).__name__,
     }
     settings = {
@@ -56,13 +56,13 @@ def write_logs(
         for member in logged_members(placed, log_members)
     }
     metrics = _metrics(task, chunks[0].quantities)
-    events.add("", 0, [hyperparameters.experiment([*settings.values()], metrics)])
+    events.add("", 0, [hparams.experiment([*settings.values()], metrics)])
     logged = _Logged(task)
     for member, own in settings.items():
         chunk, at = placed[member]
         folder = folders[member]
-        began = hyperparameters.session_start(own, start)
-        ended = hyperparameters.session_end(bool(chunk.diverged_in[at]), end)
+        began = hparams.session_start(own, start)
+        ended = hparams.session_end(bool(chunk.diverged_in[at]), end)
         events.add(folder, 0, [began, ended])
         for split, epoch, entries in logged.of(chunk, at):
             events.add(f"{folder}/{split}", epoch, entries)
@@ -112,15 +112,15 @@ def _regularizers(model: keras.Model) -> list[Any]:
     return [each for each in (*of_weights, *of_outputs) if each is not None]
 
 
-def _metrics(task: GridTask, quantities: Sequence[str]) -> list[hyperparameters.Metric]:
+def _metrics(task: GridTask, quantities: Sequence[str]) -> list[hparams.Metric]:
     """What members are compared by: how good they are, and how sparse."""
     split = task.splits[-1]
     parts = ("penalty", *(name for name in quantities if name.startswith("penalty/")))
     known = ["data_loss", "loss", *(name for name in quantities if name not in parts)]
-    found = [hyperparameters.Metric(split, tag, f"{split} {tag}") for tag in dict.fromkeys(known)]
+    found = [hparams.Metric(split, tag, f"{split} {tag}") for tag in dict.fromkeys(known)]
     if any(variable.regularizer is not None for variable in task.model.trainable_variables):
-        found.append(hyperparameters.Metric("train", ZEROS, "zeros"))
-        found.append(hyperparameters.Metric("train", NONZERO, "not zero"))
+        found.append(hparams.Metric("train", ZEROS, "zeros"))
+        found.append(hparams.Metric("train", NONZERO, "not zero"))
     return found
 
 

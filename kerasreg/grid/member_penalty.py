@@ -8,21 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasreg.regularizers import Penalty, as_penalty
+from kerasreg.regularizers import Penalty
 from kerasreg.tensorflow_only import tf
-
-
-def penalty_at_strength(regularizer: Any, strength: Any) -> Callable[[Any], Any]:
-    """The value of a regularizer whose own strength is multiplied by `strength`.
-
-    A regularizer that is neither one of Keras's L1, L2, L1L2 nor a `Penalty` has no strength that
-    is known, so that its value is multiplied.
-    """
-    try:
-        penalty = as_penalty(regularizer)
-    except TypeError:
-        return lambda w: strength * regularizer(w)
-    return lambda w: penalty(w, strength=strength * penalty.strength)
 
 
 class MemberPenalty(Penalty):

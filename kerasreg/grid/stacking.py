@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import keras
@@ -18,10 +19,11 @@ from keras import ops
 from keras.src.trainers.compile_utils import CompileLoss, CompileMetrics
 
 from kerasreg.grid.batch import Batch, flags_like
-from kerasreg.grid.member_penalty import MemberPenalty, penalty_at_strength
+from kerasreg.grid.member_penalty import MemberPenalty
 from kerasreg.grid.vectorization import map_members
 from kerasreg.metrics import PenaltyNames, added_by
 from kerasreg.proximal_optimizer import ProximalOptimizer, without_state
+from kerasreg.regularizers.keras_builtin import value_at_factor
 from kerasreg.tensorflow_only import tf
 from kerasreg.variables import named_variables, penalty_of, values_of
 
@@ -196,7 +198,7 @@ class StackedModel:
         """Lets the activity regularizers of the model have this strength while it is traced."""
         before = [layer.activity_regularizer for layer in self._activity_regularized]
         for layer, regularizer in zip(self._activity_regularized, before, strict=True):
-            layer.activity_regularizer = penalty_at_strength(regularizer, strength)
+            layer.activity_regularizer = partial(value_at_factor, regularizer, factor=strength)
         try:
             yield
         finally:
@@ -206,7 +208,7 @@ class StackedModel:
     def _penalties(self, values: list[Any], strength: Any) -> _Named:
         """The penalties of the weights."""
         return [
-            (name, penalty_at_strength(regularizer, strength)(values[index]))
+            (name, value_at_factor(regularizer, values[index], strength))
             for name, (index, regularizer) in zip(
                 self.penalty_names.of_weights, self._regularized, strict=True
             )

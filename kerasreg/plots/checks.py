@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasreg.arguments import some_of
+from kerasreg.arguments import some_of, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,18 @@ def check_columns(name: str, table: Any, columns: tuple[str, ...]) -> None:
                 f"Invalid value for argument `{name}`: expected numbers in the column {column!r}. "
                 f"Received: {table[column].dtype}"
             )
+
+
+def rows_of(column: str, name: Any, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a name in a column, for an argument that is called as the column.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    known = sorted(table[column].unique())
+    if name not in known:
+        raise unknown_name(column, f"one of {known}", name, known)
+    return table[table[column] == name]
 
 
 def check_strengths(name: str, table: pd.DataFrame) -> None:

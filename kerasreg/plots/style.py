@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from pandas.core.groupby import SeriesGroupBy
 
 # Okabe and Ito's palette, which stays apart under every common colour blindness, with darker
 # shades of its colours for relatives. One penalty has one colour in every figure.
@@ -27,6 +28,12 @@ PENALTY_COLORS = {
 OTHER_COLORS = ("#E69F00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
 # Lines that are told apart by their place and their name, so that a colour may come back.
 LINE_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7E3F66")
+
+# Line and colour of each split in every figure that has both, in the order of the legend.
+SPLITS = {
+    "train": ("--", PENALTY_COLORS["none"]),
+    "validation": ("-", PENALTY_COLORS["l2"]),
+}
 
 _STYLE: dict[Any, Any] = {
     "axes.grid": True,
@@ -72,3 +79,19 @@ def axes_or_new(ax: Axes | None) -> Axes:
         return ax
 
     return Figure(layout="constrained").add_subplot()
+
+
+def draw_spread(ax: Axes, spread: SeriesGroupBy, line: str, color: str, **look: Any) -> None:
+    """Draws the median of each group as a line, and the band from its least to its largest value.
+
+    Args:
+        ax: Axes to draw into.
+        spread: The values by where they are on the horizontal axis.
+        line: Marker and style of the line, as Matplotlib writes them.
+        color: Colour of line and band.
+        **look: What else Matplotlib may know of the line.
+    """
+    middle = spread.median()
+    ax.plot(middle.index, middle.to_numpy(), line, color=color, **look)
+    if spread.size().max() > 1:
+        ax.fill_between(middle.index, spread.min(), spread.max(), color=color, alpha=0.2, lw=0)

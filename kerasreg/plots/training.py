@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerasreg.arguments import unknown_name
-from kerasreg.plots.checks import check_columns, check_splits
-from kerasreg.plots.style import PENALTY_COLORS, axes_or_new
+from kerasreg.plots.checks import check_columns, check_splits, rows_of
+from kerasreg.plots.style import SPLITS, axes_or_new, draw_spread
+from kerasreg.tables import CURVE_COLUMNS, HISTOGRAM_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,22 +46,14 @@ def plot_curves(curves: pd.DataFrame, quantity: str = "loss", ax: Axes | None = 
     >>> axes.get_ylabel()
     'data_loss'
     """
-    check_columns("curves", curves, ("epoch", "split", "quantity", "value"))
-    known = sorted(curves["quantity"].unique())
-    if quantity not in known:
-        raise unknown_name("quantity", f"one of {known}", quantity, known)
-    chosen = curves[curves["quantity"] == quantity]
+    check_columns("curves", curves, CURVE_COLUMNS)
+    chosen = rows_of("quantity", quantity, curves)
     check_splits("curves", chosen)
     ax = axes_or_new(ax)
-    for split, line in (("train", "--"), ("validation", "-")):
+    for split, (line, color) in SPLITS.items():
         spread = chosen[chosen["split"] == split].groupby("epoch")["value"]
-        if spread.ngroups == 0:
-            continue
-        color = PENALTY_COLORS["l2"] if split == "validation" else PENALTY_COLORS["none"]
-        middle = spread.median()
-        ax.plot(middle.index, middle.to_numpy(), line, color=color, label=split)
-        if spread.size().max() > 1:
-            ax.fill_between(middle.index, spread.min(), spread.max(), color=color, alpha=0.2, lw=0)
+        if spread.ngroups:
+            draw_spread(ax, spread, line, color=color, label=split)
     ax.set_xlabel("epoch")
     ax.set_ylabel(quantity)
     ax.legend()
@@ -100,13 +92,9 @@ def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | N
     """
     from matplotlib.colors import LogNorm
 
-    columns = ("epoch", "variable", "bin_left", "bin_right", "count")
-    check_columns("weight_histograms", weight_histograms, columns)
-    known = sorted(weight_histograms["variable"].unique())
-    if variable not in known:
-        raise unknown_name("variable", f"one of {known}", variable, known)
+    check_columns("weight_histograms", weight_histograms, HISTOGRAM_COLUMNS)
+    chosen = rows_of("variable", variable, weight_histograms)
     ax = axes_or_new(ax)
-    chosen = weight_histograms[weight_histograms["variable"] == variable]
     counts = chosen.pivot_table(index="bin_left", columns="epoch", values="count")
     shares = counts / counts.sum()
     edges = np.append(counts.index, chosen["bin_right"].max())

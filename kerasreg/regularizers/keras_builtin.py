@@ -10,6 +10,7 @@ from kerasreg.arguments import finite_float
 from kerasreg.regularizers.gate import Gate
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import AbsolutePlusSquare
+from kerasreg.regularizers.validation import at_least_float32
 from kerasreg.typing import Regularizer, Tensor
 
 # A subclass may compute anything, so only the classes themselves are known.
@@ -108,6 +109,25 @@ def as_given(value: Any) -> Any:
         if array.ndim == 0 and array.dtype != bool:
             return float(str(array[()]))
     return value
+
+
+def value_at_factor(regularizer: Regularizer, w: Tensor, factor: Tensor) -> Tensor:
+    """The value of a regularizer whose own strength λ is multiplied: P(w, factor·λ).
+
+    A regularizer of which no penalty is known has no strength that is known: factor·P(w). A gate
+    is passed by: it would mark that P is in the gradients, as it is without the factor.
+    """
+    try:
+        penalty = as_penalty(regularizer)
+    except TypeError:
+        return multiplied(regularizer(ops.convert_to_tensor(w)), factor)
+    return penalty(w, ops.cast(factor, at_least_float32(w.dtype)) * penalty.strength)
+
+
+def multiplied(value: Tensor, factor: Tensor) -> Tensor:
+    """factor·value in the dtype of the value, rounded once."""
+    precision = at_least_float32(value.dtype)
+    return ops.cast(ops.cast(value, precision) * ops.cast(factor, precision), value.dtype)
 
 
 def scaled_regularizer(regularizer: Regularizer, factor: float) -> Regularizer:

@@ -30,6 +30,11 @@ def floating_tensor(name: str, value: Any) -> Any:
     return _read(value, dtype)
 
 
+def at_least_float32(dtype: Any) -> str:
+    """The precision in which strengths and sums are kept: three digits of a half are too few."""
+    return "float64" if "float64" in str(dtype) else "float32"
+
+
 def _read(value: Any, dtype: Any) -> Any:
     """Returns `value` as a tensor, never as a variable.
 

@@ -9,8 +9,7 @@ import numpy as np
 from keras import ops
 
 from kerasreg.arguments import finite_float, invalid_argument, whole_number
-from kerasreg.checks import check_inputs, checked_model, keras_optimizer
-from kerasreg.gradients import checked_data
+from kerasreg.checks import check_inputs, checked_model, checked_samples, keras_optimizer
 from kerasreg.held_regularizers import held_regularizers, put_regularizers
 from kerasreg.proximal_optimizer import without_state
 from kerasreg.regularizers import scaled_regularizer
@@ -82,7 +81,7 @@ def refit_support(
     if "epochs" in fit_arguments:
         whole_number("epochs", fit_arguments["epochs"], minimum=1)
     if y is not None:
-        inputs, _, _ = checked_data(x, y, fit_arguments.get("sample_weight"))
+        inputs, _, _ = checked_samples(x, y, fit_arguments.get("sample_weight"))
         check_inputs(model, inputs)
     elif x is None:
         raise invalid_argument("x", "samples to train on", x)

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasreg import checkpoints
+import kerasreg
 
 CALL = {"strengths": [0.1, 0.01], "epochs": 20}
 
 posix = pytest.mark.skipif(os.name != "posix", reason="locks, kills and rights of POSIX")
 
-# Loads the module from its file: without the package, so without Keras, a child starts at once.
+# Without what `import kerasreg` does, so without Keras, a child starts at once.
 CHILD = f"""
-import importlib.util, os, sys, time
-spec = importlib.util.spec_from_file_location("checkpoints", {checkpoints.__file__!r})
-checkpoints = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(checkpoints)
+import os, sys, time, types
+sys.modules["kerasreg"] = types.ModuleType("kerasreg")
+sys.modules["kerasreg"].__path__ = {kerasreg.__path__!r}
+from kerasreg import checkpoints
 import numpy as np
 CALL = {CALL!r}
 """

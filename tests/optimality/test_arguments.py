@@ -44,8 +44,7 @@ X, Y = np.ones((4, 8)), np.ones(4)
             X,
             None,
             "mse",
-            "Invalid value for argument `y`: expected an array of at least one sample. "
-            "Received: y=None",
+            "Invalid value for argument `y`: expected an array of targets. Received: y=None",
         ),
         (
             X,

@@ -1,11 +1,12 @@
 """Paths with a checkpoint folder that are killed."""
 
 import importlib
-import importlib.util
 import json
 import os
 import re
 import shutil
+import sys
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,11 +60,12 @@ class Paths(Runs):
         self.epochs = epochs
         self.tables = scratch / "tables"
         (scratch / "program.py").write_text(PROGRAM)
-        # Without the package, so without Keras, which takes seconds.
-        path = ROOT / "kerasreg" / "checkpoints.py"
-        spec = importlib.util.spec_from_file_location("checkpoints", path)
-        self.checkpoints = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self.checkpoints)
+        if "kerasreg" not in sys.modules:
+            # Without what `import kerasreg` does, so without Keras, which takes seconds.
+            package = types.ModuleType("kerasreg")
+            package.__path__ = [str(ROOT / "kerasreg")]
+            sys.modules["kerasreg"] = package
+        self.checkpoints = importlib.import_module("kerasreg.checkpoints")
 
     def undisturbed(self) -> None:
         self.whole, self.all_done = [], []

@@ -12,8 +12,8 @@ from keras import tree
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from kerasreg.arguments import in_one_line
-from kerasreg.gradients import as_tensor
 from kerasreg.surgery.auditing.subject import Weight, gate_before, unchanged
+from kerasreg.variables import as_tensor
 
 # A batch as large as the layers that count samples may need.
 _N_TRACED = 8

@@ -14,15 +14,16 @@ from keras import ops, tree
 
 import kerasreg.regularizers
 from kerasreg.arguments import in_one_line
-from kerasreg.checks import check_inputs, check_targets, sample_arrays
+from kerasreg.checks import check_inputs, check_targets, checked_samples, sample_arrays
 from kerasreg.global_state import global_state_kept
-from kerasreg.gradients import DataGradient, FunctionLoss, as_tensor, checked_data, resolved_loss
+from kerasreg.gradients import DataGradient
+from kerasreg.losses import FunctionLoss, resolved_loss
 from kerasreg.proximal_optimizer import ProximalOptimizer, inner_optimizer
 from kerasreg.regularizers import KerasPenalty, Penalty, as_penalty
 from kerasreg.regularizers.gate import Gate, without_gate
 from kerasreg.surgery.auditing.lines import compile_settings, source_of_layer
 from kerasreg.surgery.places import Place, described, places
-from kerasreg.variables import layer_paths, values_of
+from kerasreg.variables import as_tensor, layer_paths, values_of
 
 # Samples of which the activities are measured.
 _N_ACTIVE = 256
@@ -120,7 +121,7 @@ class Subject:
         self.paths = layer_paths(model)
         places_ = places(model)
         if x is not None and y is not None:
-            self.x, self.y, _ = checked_data(x, y)
+            self.x, self.y, _ = checked_samples(x, y)
             check_targets(model, getattr(model, "loss", None), self.y)
         else:
             self.x = sample_arrays("x", x)

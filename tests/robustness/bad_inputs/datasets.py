@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasreg import datasets, descent, downloaded_datasets
+from kerasreg import datasets, descent
 from tests.robustness.bad_inputs.case import Case
 from tests.robustness.bad_inputs.subjects import (
     LABELS,
@@ -125,13 +125,13 @@ CASES = [
     ),
     Case(
         "words before any download",
-        lambda: downloaded_datasets.imdb(n_words=0),
+        lambda: datasets.imdb(n_words=0),
         ValueError,
         "Invalid value for argument `n_words`: expected an int >= 1. Received: n_words=0",
     ),
     Case(
         "share before any download",
-        lambda: downloaded_datasets.mnist(validation=2),
+        lambda: datasets.mnist(validation=2),
         ValueError,
         (
             "Invalid value for argument `validation`: expected a finite float between 0 and 1. "
@@ -140,7 +140,7 @@ CASES = [
     ),
     Case(
         "share a text before any download",
-        lambda: downloaded_datasets.imdb(validation="x"),
+        lambda: datasets.imdb(validation="x"),
         ValueError,
         (
             "Invalid value for argument `validation`: expected a finite float between 0 and 1. "
@@ -149,7 +149,7 @@ CASES = [
     ),
     Case(
         "seed before any download",
-        lambda: downloaded_datasets.fashion_mnist(seed=-1),
+        lambda: datasets.fashion_mnist(seed=-1),
         ValueError,
         (
             "Invalid value for argument `seed`: expected an int from 0 to 4294967295. "

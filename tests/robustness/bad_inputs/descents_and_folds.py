@@ -118,7 +118,7 @@ CASES = [
         ValueError,
         (
             "Invalid value for argument `x`: expected finite numbers. Received: 1 of 24 are NaN "
-            "or infinite"
+            "or infinite, the first at index (2, 1)"
         ),
     ),
     Case(

@@ -70,10 +70,7 @@ CASES = [
         "path without targets",
         lambda: path(y=None),
         ValueError,
-        (
-            "Invalid value for argument `y`: expected an array of at least one sample. Received: "
-            "y=None"
-        ),
+        "Invalid value for argument `y`: expected an array of targets. Received: y=None",
     ),
     Case(
         "path of labels outside the classes",
@@ -135,10 +132,7 @@ CASES = [
         "largest strength without targets",
         lambda: largest(y=None),
         ValueError,
-        (
-            "Invalid value for argument `y`: expected an array of at least one sample. Received: "
-            "y=None"
-        ),
+        "Invalid value for argument `y`: expected an array of targets. Received: y=None",
     ),
     Case(
         "cross-validation of a text",

@@ -25,20 +25,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from kerasreg import summaries
+from kerasreg.tensorboard import summaries
 
 #: How the names of event files begin.
 FILE_NAME = "events.out.tfevents."  # TensorBoard reads the files with `tfevents` in their names
 _numbers = itertools.count()  # of the files of this process
-
-# One page for every run: what the loss is made of, and where its penalty and the zeros are.
-PAGE = {
-    "Regularization": {
-        "loss = data_loss + penalty": ["^loss$", "^data_loss$", "^penalty$"],
-        "penalty by variable": ["^penalty/"],
-        "sparsity by variable": ["^sparsity/"],
-    }
-}
 
 
 def run_folder(log_dir: str | Path, claim: str = "") -> Path:
@@ -107,7 +98,7 @@ class EventFiles:
             folder: Run folder below `log_dir`, "" for `log_dir` itself. TensorBoard overlays the
                 charts of run folders.
             step: Where it is on the horizontal axis, >= 0.
-            entries: What it holds, made by `kerasreg.summaries`.
+            entries: What it holds, made by `kerasreg.tensorboard.summaries`.
         """
         if self._failed:
             return
@@ -174,7 +165,7 @@ def _first_records(entries: list[summaries.Entry]) -> bytes:
     head = Event(wall_time=time.time(), file_version="brain.Event:2", source_metadata=source)
     records = _record(head.SerializeToString())
     if any(entry.metadata.plugin_data.plugin_name == "scalars" for entry in entries):
-        records += _record(_event(0, [summaries.layout(PAGE)]))
+        records += _record(_event(0, [summaries.layout(summaries.PAGE)]))
     return records
 
 

@@ -1,7 +1,7 @@
 """What TensorBoard's HParams page shows: runs of an experiment by their settings and results.
 
 The entries are made with the tensorboard package alone: its own functions for them import
-TensorFlow. See `kerasreg.event_files` for writing them.
+TensorFlow. See `kerasreg.tensorboard.event_files` for writing them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kerasreg.summaries import Entry
+from kerasreg.tensorboard.summaries import Entry
 
 if TYPE_CHECKING:
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData

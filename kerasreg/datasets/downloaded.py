@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from kerasreg.arguments import finite_float, seed_number, whole_number
-from kerasreg.datasets import Dataset, split_off
+from kerasreg.datasets.parts import Dataset, part_sizes, split_off
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
@@ -38,7 +38,7 @@ def mnist(*, validation: float = 0.2, seed: int = 0) -> Dataset:
 
     Example:
 
-    >>> kerasreg.downloaded_datasets.mnist().x_train.shape
+    >>> kerasreg.datasets.mnist().x_train.shape
     (48000, 784)
     """
     return _images(keras.datasets.mnist.load_data, ["mnist.npz"], "", validation, seed)
@@ -51,7 +51,7 @@ def fashion_mnist(*, validation: float = 0.2, seed: int = 0) -> Dataset:
 
     Example:
 
-    >>> kerasreg.downloaded_datasets.fashion_mnist().x_test.shape
+    >>> kerasreg.datasets.fashion_mnist().x_test.shape
     (10000, 784)
     """
     files = [
@@ -83,7 +83,7 @@ def imdb(*, n_words: int = 1000, validation: float = 0.2, seed: int = 0) -> Data
 
     Example:
 
-    >>> kerasreg.downloaded_datasets.imdb(n_words=500).x_train.shape
+    >>> kerasreg.datasets.imdb(n_words=500).x_train.shape
     (20000, 500)
     """
     whole_number("n_words", n_words, minimum=1)
@@ -135,13 +135,7 @@ def _parts(
     seed: int,
 ) -> Dataset:
     (x, y), (x_test, y_test) = ((x, np.asarray(y, np.int32)) for x, y in (other, test))
-    n_validation = round(validation * len(x))
-    n_classes = len(np.unique(y))
-    if min(n_validation, len(x) - n_validation) < n_classes:
-        raise ValueError(
-            "Invalid value for argument `validation`: expected a share that leaves at least "
-            f"{n_classes} of {len(x)} samples in each part. Received: validation={validation}"
-        )
+    (n_validation,) = part_sizes(y, validation=validation)
     x, x_validation, y, y_validation = split_off(x, y, n_validation, seed)
     return Dataset(x, y, x_validation, y_validation, x_test, y_test, names)
 

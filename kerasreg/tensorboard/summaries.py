@@ -1,6 +1,6 @@
 """What TensorBoard shows, as the entries of an event: numbers, histograms, pictures, texts, pages.
 
-They are made with the tensorboard package alone, see `kerasreg.event_files`.
+They are made with the tensorboard package alone, see `kerasreg.tensorboard.event_files`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,15 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+
+# One page for every run: what the loss is made of, and where its penalty and the zeros are.
+PAGE = {
+    "Regularization": {
+        "loss = data_loss + penalty": ["^loss$", "^data_loss$", "^penalty$"],
+        "penalty by variable": ["^penalty/"],
+        "sparsity by variable": ["^sparsity/"],
+    }
+}
 
 
 class Entry(NamedTuple):
