@@ -56,9 +56,9 @@ lint: $(VENV)/installed-dev
 	$(BIN)/python -m mypy
 
 # What somebody gets who installs kerasreg alone, and then beside JAX.
-wheel:
+wheel: $(VENV)/installed-dev
 	rm -rf build/wheel build/wheel-venv
-	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
 	$(PYTHON) -m venv build/wheel-venv
 	build/wheel-venv/bin/python -m pip install --quiet --disable-pip-version-check \
 	    -c constraints.txt build/wheel/*.whl
