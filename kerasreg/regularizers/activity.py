@@ -8,6 +8,7 @@ from keras import ops
 from kerasreg.arguments import finite_float, float_between
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import with_slope
+from kerasreg.regularizers.validation import maximum, minimum
 from kerasreg.typing import Tensor
 
 # As many as the numbers have bits: the root is found to the last one.
@@ -91,7 +92,7 @@ class KLSparsity(Penalty):
         # does not carry the mean past the target: then rounding costs w one unit, for any step.
         excess = means - self.target
         slope = factor * ops.abs(self._derivative(self._inside(means)))
-        far = ops.sign(excess) * ops.minimum(slope, ops.abs(excess) / mean_step)
+        far = ops.sign(excess) * minimum(slope, ops.abs(excess) / mean_step)
         near = ops.zeros_like(far)
         for _ in range(_HALVINGS[keras.backend.standardize_dtype(w.dtype)]):
             middle = (near + far) / 2
@@ -115,14 +116,14 @@ class KLSparsity(Penalty):
 
     def _per_activity(self, w: Tensor, strength: Tensor) -> Tensor:
         batch_size, count = self._sizes(w)
-        return strength * batch_size / ops.maximum(count, 1)
+        return strength * batch_size / maximum(count, 1)
 
     def _means(self, w: Tensor) -> Tensor:
         axes = tuple(range(len(w.shape) - 1))
         if not axes:
             return w
         # No activities have the mean 0, and a penalty of 0.
-        return ops.sum(w, axis=axes, keepdims=True) / ops.maximum(self._sizes(w)[1], 1)
+        return ops.sum(w, axis=axes, keepdims=True) / maximum(self._sizes(w)[1], 1)
 
     def _ends(self) -> tuple[float, float]:
         """The means between which KL is followed; outside, its tangents are."""
@@ -130,7 +131,7 @@ class KLSparsity(Penalty):
 
     def _inside(self, means: Tensor) -> Tensor:
         low, high = self._ends()
-        return ops.clip(means, low, high)
+        return minimum(maximum(means, low), high)
 
     def _derivative(self, means: Tensor) -> Tensor:
         return (means - self.target) / (means * (1 - means))

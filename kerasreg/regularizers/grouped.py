@@ -9,7 +9,7 @@ from keras import ops
 from kerasreg.arguments import finite_float, invalid_argument
 from kerasreg.regularizers.penalty import Penalty
 from kerasreg.regularizers.separable import soft_threshold, with_slope
-from kerasreg.regularizers.validation import check_threshold, real_tensor
+from kerasreg.regularizers.validation import check_threshold, maximum, real_tensor
 from kerasreg.typing import Tensor
 
 # Newton steps for the norm of a group in a diagonal metric, at most. In 1,900,000 random groups of
@@ -75,14 +75,14 @@ def block_soft_threshold(
         # Two lower bounds of the root: all thresholds as large as the largest, and every weight
         # by itself. From the second on |wᵢ| <= r + hᵢ, so that no square of a ratio overflows.
         alone = _max(ops.abs(w) - threshold, axes, -math.inf)
-        r = ops.relu(ops.maximum(norm - _max(threshold, axes), alone))
+        r = ops.relu(maximum(norm - _max(threshold, axes), alone))
         last = _LAST_STEP[keras.backend.standardize_dtype(w.dtype)]
 
         def newton_step(r: Any, _: Any) -> tuple[Any, Any]:
-            inverse = 1 / ops.maximum(r + threshold, _TINY)
+            inverse = 1 / maximum(r + threshold, _TINY)
             squares = ops.square(w * inverse)
             square = _sum(squares, axes)
-            bend = ops.maximum(_sum(squares * inverse, axes), _TINY)
+            bend = maximum(_sum(squares * inverse, axes), _TINY)
             longer = ops.relu(r + (ops.sqrt(square) - 1) * (square / bend))
             return longer, ops.any(ops.abs(longer - r) > last * longer)
 
@@ -92,7 +92,7 @@ def block_soft_threshold(
             (r, ops.convert_to_tensor(True)),
             maximum_iterations=_NEWTON_STEPS,
         )
-    return w * (r / ops.maximum(r + threshold, _TINY))
+    return w * (r / maximum(r + threshold, _TINY))
 
 
 def _sum(x: Any, axes: Any) -> Any:
@@ -178,7 +178,7 @@ class GroupedPenalty(Penalty):
         axes = self._axes(grad)
         modulus = ops.abs(grad)
         # Two lower bounds, the first exact where there is only L1, the second without L1.
-        strengths = ops.maximum(
+        strengths = maximum(
             _max(modulus, axes) / (of_weights + of_norms),
             _norm(modulus, axes) / self._root_size(grad),
         )

@@ -5,6 +5,7 @@ from keras import ops
 
 from kerasreg.arguments import finite_float, float_between
 from kerasreg.regularizers.separable import SeparablePenalty
+from kerasreg.regularizers.validation import maximum, minimum
 from kerasreg.typing import Tensor
 
 
@@ -57,7 +58,7 @@ class MCP(SeparablePenalty):
         self.gamma = float_between("gamma", gamma, 0)
 
     def _elementwise(self, w: Tensor, strength: Tensor) -> Tensor:
-        rising = ops.minimum(ops.abs(w), self.gamma * strength)
+        rising = minimum(ops.abs(w), self.gamma * strength)
         return rising * (strength - rising / (2 * self.gamma))
 
     def _slope(self, w: Tensor, strength: Tensor) -> Tensor:
@@ -67,7 +68,7 @@ class MCP(SeparablePenalty):
         modulus = ops.abs(w)
         is_convex = step_size < self.gamma
         bend = ops.where(is_convex, 1 - step_size / self.gamma, 1.0)
-        firm = ops.minimum(ops.relu(modulus - step_size * strength) / bend, modulus)
+        firm = minimum(ops.relu(modulus - step_size * strength) / bend, modulus)
         jump = strength * ops.sqrt(step_size * self.gamma)
         hard = ops.where(modulus <= jump, 0.0, modulus)
         return _signed(ops.where(is_convex, firm, hard), w)
@@ -119,13 +120,13 @@ class SCAD(SeparablePenalty):
     def _elementwise(self, w: Tensor, strength: Tensor) -> Tensor:
         modulus = ops.abs(w)
         # What the middle piece has lost against L1: the square of the way through it.
-        bent = ops.clip(modulus - strength, 0.0, (self.a - 1) * strength)
-        rising = ops.minimum(modulus, self.a * strength)
+        bent = minimum(ops.relu(modulus - strength), (self.a - 1) * strength)
+        rising = minimum(modulus, self.a * strength)
         return strength * rising - bent**2 / (2 * (self.a - 1))
 
     def _slope(self, w: Tensor, strength: Tensor) -> Tensor:
         falling = ops.relu(self.a * strength - ops.abs(w)) / (self.a - 1)
-        return ops.sign(w) * ops.minimum(strength, falling)
+        return ops.sign(w) * minimum(falling, strength)
 
     def _prox(self, w: Tensor, step_size: Tensor, strength: Tensor) -> Tensor:
         modulus, width = ops.abs(w), self.a - 1
@@ -133,7 +134,7 @@ class SCAD(SeparablePenalty):
         is_convex = step_size < width
         bend = ops.where(is_convex, 1 - step_size / width, 1.0)
         middle = (modulus - step_size * (self.a * strength / width)) / bend
-        smooth = ops.minimum(ops.maximum(soft, middle), modulus)
+        smooth = minimum(maximum(soft, middle), modulus)
         jump = ops.where(
             step_size < self.a + 1,
             (step_size + self.a + 1) / 2,

@@ -35,6 +35,26 @@ def at_least_float32(dtype: Any) -> str:
     return "float64" if "float64" in str(dtype) else "float32"
 
 
+def minimum(a: Any, b: Any) -> Any:
+    """`ops.minimum` of a tensor and another or a float.
+
+    On PyTorch that of Keras 3.15 rounds float64 to float32 on its way, and so does `ops.where`
+    with a float.
+    """
+    if keras.backend.backend() != "torch":
+        return ops.minimum(a, b)
+    b = ops.convert_to_tensor(b, dtype=a.dtype)
+    return ops.where(a > b, b, a)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """`ops.maximum`, likewise."""
+    if keras.backend.backend() != "torch":
+        return ops.maximum(a, b)
+    b = ops.convert_to_tensor(b, dtype=a.dtype)
+    return ops.where(a < b, b, a)
+
+
 def _read(value: Any, dtype: Any) -> Any:
     """Returns `value` as a tensor, never as a variable.
 
