@@ -7,7 +7,7 @@ into a notebook, or save `axes.figure`.
 from kerasreg.plots.contours import plot_contours
 from kerasreg.plots.cross_validation import plot_cross_validation
 from kerasreg.plots.paths import plot_path, plot_sparsity
-from kerasreg.plots.style import LINE_COLORS, OTHER_COLORS, PENALTY_COLORS, style
+from kerasreg.plots.styles import LINE_COLORS, OTHER_COLORS, PENALTY_COLORS, style
 from kerasreg.plots.training import plot_curves, plot_histograms
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasreg.arguments import finite_float, invalid_argument
 from kerasreg.plots.checks import check_columns, grid_of
-from kerasreg.plots.style import LINE_COLORS, PENALTY_COLORS, axes_or_new
+from kerasreg.plots.styles import LINE_COLORS, PENALTY_COLORS, axes_or_new
 
 if TYPE_CHECKING:
     import pandas as pd

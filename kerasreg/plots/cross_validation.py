@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasreg.plots.checks import check_columns, check_splits, check_strengths, rows_of
 from kerasreg.plots.strength_axis import axes_over_strengths, mark_strengths
-from kerasreg.plots.style import SPLITS
+from kerasreg.plots.styles import SPLITS
 from kerasreg.tables import fold_summary
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from kerasreg.arguments import invalid_argument, unknown_name
 from kerasreg.plots.checks import check_columns, check_strengths, rows_of
 from kerasreg.plots.line_names import write_names
 from kerasreg.plots.strength_axis import axes_over_strengths, mark_strengths
-from kerasreg.plots.style import LINE_COLORS, draw_spread
+from kerasreg.plots.styles import LINE_COLORS, draw_spread
 
 if TYPE_CHECKING:
     import pandas as pd

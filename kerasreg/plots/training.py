@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasreg.plots.checks import check_columns, check_splits, rows_of
-from kerasreg.plots.style import SPLITS, axes_or_new, draw_spread
+from kerasreg.plots.styles import SPLITS, axes_or_new, draw_spread
 from kerasreg.tables import CURVE_COLUMNS, HISTOGRAM_COLUMNS
 
 if TYPE_CHECKING:

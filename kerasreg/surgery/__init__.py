@@ -1,10 +1,10 @@
 """Surgery on a model that exists: put regularizers on, audit it, refit its support, shrink it."""
 
 from kerasreg.surgery.auditing.report import Audit, audit
-from kerasreg.surgery.low_rank import LowRank, low_rank
+from kerasreg.surgery.factoring import LowRank, low_rank
 from kerasreg.surgery.refit import fixed_support, refit_support
-from kerasreg.surgery.regularize import regularize
-from kerasreg.surgery.shrink import Shrunk, shrink
+from kerasreg.surgery.regularizing import regularize
+from kerasreg.surgery.shrinking import Shrunk, shrink
 
 __all__ = [
     "Audit",

@@ -14,7 +14,7 @@ from kerasreg.held_regularizers import held_regularizers, put_regularizers
 from kerasreg.proximal_optimizer import without_state
 from kerasreg.regularizers import scaled_regularizer
 from kerasreg.surgery.places import places
-from kerasreg.surgery.regularize import forget_programs
+from kerasreg.surgery.regularizing import forget_programs
 from kerasreg.typing import Samples, SamplesOrDataset
 from kerasreg.variables import values_of
 
