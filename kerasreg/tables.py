@@ -1,4 +1,7 @@
-"""The tidy tables of a training run: one observation a row, the same columns everywhere."""
+"""The tidy tables of a training run: one observation a row, the same columns everywhere.
+
+`TrainingRecord` makes them, with `Histogram` for the weights; `kerasreg.plots` draws them.
+"""
 
 from __future__ import annotations
 

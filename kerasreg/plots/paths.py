@@ -51,6 +51,7 @@ def plot_path(
         The axes.
 
     Raises:
+        TypeError: If `ax` is no axes of Matplotlib.
         ValueError: If the table lacks a column, has no such variable, or strengths that a
             logarithmic axis cannot show; if there is not one label a weight.
 
@@ -67,7 +68,7 @@ def plot_path(
     'log'
 
     References:
-        Efron, Hastie, Johnstone & Tibshirani, Least angle regression (2004), figure 1.
+        - Efron, Hastie, Johnstone & Tibshirani, Least angle regression (2004), figure 1.
     """
     check_columns("coefficients", coefficients, ("strength", "variable", "index", "value"))
     chosen = _of_variable(coefficients, variable)
@@ -144,6 +145,7 @@ def plot_sparsity(
         The axes.
 
     Raises:
+        TypeError: If `ax` is no axes of Matplotlib.
         ValueError: If the table lacks a column, has no such variable, or strengths that a
             logarithmic axis cannot show; for an unknown quantity.
 

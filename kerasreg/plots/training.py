@@ -30,6 +30,7 @@ def plot_curves(curves: pd.DataFrame, quantity: str = "loss", ax: Axes | None = 
         The axes.
 
     Raises:
+        TypeError: If `ax` is no axes of Matplotlib.
         ValueError: If the table lacks a column, or has no such quantity.
 
     Example:
@@ -75,6 +76,7 @@ def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | N
         The axes.
 
     Raises:
+        TypeError: If `ax` is no axes of Matplotlib.
         ValueError: If the table lacks a column, or has no such variable.
 
     Example:
