@@ -88,8 +88,8 @@ class RegularizationMonitor(keras.callbacks.Callback):
     def weights(self) -> pd.DataFrame:
         """A row an epoch and trainable variable, of its weights when the epoch has ended.
 
-        `epoch`, `variable` (`dense/kernel`), `n_weights`, `n_zero` (the exact zeros), `l1_norm`,
-        `l2_norm`, `max_abs`.
+        Columns `epoch`, `variable` (`dense/kernel`), `n_weights`, `n_zero` (the exact zeros),
+        `l1_norm`, `l2_norm`, `max_abs`.
         """
         return self._record.weights
 

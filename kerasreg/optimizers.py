@@ -22,7 +22,8 @@ The arguments are Keras's. What they do beside a prox:
 - `gradient_accumulation_steps`: so many batches make one step, with one prox
 - `loss_scale_factor`, and the loss scaling of `mixed_float16`, leave the prox as it is
 
-A layer's constraint is applied after the prox.
+A layer's constraint is applied after the prox. A regularizer of which no prox is known raises a
+`TypeError` that names its variable, when the optimizer is built.
 """
 
 from __future__ import annotations

@@ -273,8 +273,8 @@ class SparseGroupLasso(GroupedPenalty):
            [0.        , 0.        ]], dtype=float32)
 
     References:
-        - Simon, Friedman, Hastie & Tibshirani, A sparse-group lasso, JCGS 22 (2013), eq. 3, and eq.
-          12 for the prox.
+        - Simon, Friedman, Hastie & Tibshirani, A sparse-group lasso, JCGS 22 (2013), eq. 3, and
+          eq. 12 for the prox.
     """
 
     def __init__(self, strength: float = 0.01, l1_ratio: float = 0.5, groups: str = "outputs"):
