@@ -35,6 +35,7 @@ STATIONARITY_COLUMNS = (
     "n_zero_violating",
     "n_nonzero_violating",
 )
+"""The columns of the table that `stationarity` returns."""
 
 
 def stationarity(

@@ -73,9 +73,13 @@ class ProximalSGD(ProximalOptimizer, keras.optimizers.SGD):
 
     Example:
 
-    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.5))
     >>> model = keras.Sequential([keras.Input((3,)), dense])
     >>> model.compile(kerasreg.optimizers.ProximalSGD(0.1), "mse")
+    >>> x = np.random.default_rng(0).normal(size=(64, 3))
+    >>> history = model.fit(x, 2 * x[:, 0], epochs=40, verbose=0)
+    >>> (model.get_weights()[0].ravel() == 0).tolist()
+    [False, True, True]
 
     References:
         - Parikh & Boyd, Proximal Algorithms (2014), eq. 4.2.
@@ -121,9 +125,13 @@ class ProximalAdam(ProximalOptimizer, keras.optimizers.Adam):
 
     Example:
 
-    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.5))
     >>> model = keras.Sequential([keras.Input((3,)), dense])
-    >>> model.compile(kerasreg.optimizers.ProximalAdam(1e-3), "mse")
+    >>> model.compile(kerasreg.optimizers.ProximalAdam(0.03), "mse")
+    >>> x = np.random.default_rng(0).normal(size=(64, 3))
+    >>> history = model.fit(x, 2 * x[:, 0], epochs=40, verbose=0)
+    >>> (model.get_weights()[0].ravel() == 0).tolist()
+    [False, True, True]
 
     References:
         - Yun, Lozano & Yang, Adaptive Proximal Gradient Methods for Structured Neural Networks
@@ -150,9 +158,13 @@ class ProximalAdamW(ProximalAdam, keras.optimizers.AdamW):
 
     Example:
 
-    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.5))
     >>> model = keras.Sequential([keras.Input((3,)), dense])
-    >>> model.compile(kerasreg.optimizers.ProximalAdamW(1e-3, weight_decay=0.01), "mse")
+    >>> model.compile(kerasreg.optimizers.ProximalAdamW(0.03, weight_decay=0.01), "mse")
+    >>> x = np.random.default_rng(0).normal(size=(64, 3))
+    >>> history = model.fit(x, 2 * x[:, 0], epochs=40, verbose=0)
+    >>> (model.get_weights()[0].ravel() == 0).tolist()
+    [False, True, True]
 
     References:
         - Loshchilov & Hutter, Decoupled Weight Decay Regularization (arXiv:1711.05101), algorithm
@@ -178,9 +190,13 @@ class ProximalRMSprop(ProximalOptimizer, keras.optimizers.RMSprop):
 
     Example:
 
-    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.5))
     >>> model = keras.Sequential([keras.Input((3,)), dense])
-    >>> model.compile(kerasreg.optimizers.ProximalRMSprop(1e-3), "mse")
+    >>> model.compile(kerasreg.optimizers.ProximalRMSprop(0.01), "mse")
+    >>> x = np.random.default_rng(0).normal(size=(64, 3))
+    >>> history = model.fit(x, 2 * x[:, 0], epochs=40, verbose=0)
+    >>> (model.get_weights()[0].ravel() == 0).tolist()
+    [False, True, True]
 
     References:
         - Hinton, Neural Networks for Machine Learning, lecture 6e (2012).
@@ -216,9 +232,13 @@ class ProximalAdagrad(ProximalOptimizer, keras.optimizers.Adagrad):
 
     Example:
 
-    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.5))
     >>> model = keras.Sequential([keras.Input((3,)), dense])
-    >>> model.compile(kerasreg.optimizers.ProximalAdagrad(0.01), "mse")
+    >>> model.compile(kerasreg.optimizers.ProximalAdagrad(0.1), "mse")
+    >>> x = np.random.default_rng(0).normal(size=(64, 3))
+    >>> history = model.fit(x, 2 * x[:, 0], epochs=40, verbose=0)
+    >>> (model.get_weights()[0].ravel() == 0).tolist()
+    [False, True, True]
 
     References:
         - Duchi, Hazan & Singer, Adaptive Subgradient Methods (2011), eq. 4 (the composite mirror

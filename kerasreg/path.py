@@ -51,12 +51,18 @@ def regularization_path(
 ) -> RegularizationPath:
     """Trains a model at every strength of a path, all at once.
 
-    For each strength s and seed it minimizes data_loss(θ) + Σ P(w, strength=s·P.strength), as
-    `kerasreg.grid.train_grid` says, which also says what time and memory it takes: a hundred
+    For each strength s and seed it minimizes
+
+        data_loss(θ) + Σ P(w, strength=s·P.strength),
+
+    as `kerasreg.grid.train_grid` says, which also says what time and memory it takes: a hundred
     strengths of a small network cost about as much as one call of `fit`.
 
-    Without `strengths` they are `n_strengths` from s_max down to `min_ratio`·s_max, equally spaced
-    on a logarithmic scale, with s_max from `kerasreg.strength_range.largest_strength`: for a
+    Without `strengths` they are equally spaced on a logarithmic scale, for K = `n_strengths`
+
+        s_k = s_max·min_ratio^(k/(K − 1)),    k = 0, …, K − 1,
+
+    with s_max from `kerasreg.strength_range.largest_strength`: for a
     model with one layer of weights the exact smallest strength at which all are zero; for a
     deeper one what a short coarse training over twelve decades finds.
 
