@@ -27,6 +27,8 @@ On the TensorFlow backend:
 - `kerasreg.path`, `kerasreg.cross_validation`: a hundred strengths at once, and which to take
 - `kerasreg.grid`, `kerasreg.strength_range`: what both are made of
 
+What the names in the signatures mean, `Samples` or `Loss` say, `kerasreg.typing` tells.
+
 Importing the package imports Keras and NumPy; what needs TensorFlow, pandas, Matplotlib or
 scikit-learn is imported when it is first used.
 """

@@ -1,4 +1,8 @@
-"""For `model.fit`: a monitor of regularization, in tables and TensorBoard, and schedules of it."""
+"""For `model.fit`: a monitor of regularization, in tables and TensorBoard, and schedules of it.
+
+`RegularizationMonitor` records, `StrengthSchedule` changes the strengths. With a training loop of
+your own, `kerasreg.metrics` and `kerasreg.tables` do what the monitor does.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +42,12 @@ class RegularizationMonitor(keras.callbacks.Callback):
     each the mean over the samples, as Keras's own `loss` is; and the metrics of `compile`. For
     each trainable variable: exact zeros, norms, the largest modulus, and a histogram with bins
     that stay the same. `compile` needs no change, logs and weights are what they are without
-    the monitor. With a `StrengthSchedule` beside it, penalties are those of the scaled strengths,
-    and the split `train` has a quantity `strength_scale`, the one in force at the epoch's end.
+    the monitor. The tables `curves`, `weights` and `weight_histograms` are valid at any time,
+    also after a `fit` that was interrupted. A second `fit` starts new tables; with
+    `initial_epoch` it continues the numbers of epochs, not the tables.
+
+    With a `StrengthSchedule` beside it, penalties are those of the scaled strengths, and the split
+    `train` has a quantity `strength_scale`, the one in force at the epoch's end.
 
     Args:
         log_dir: Folder to which the same is written for TensorBoard, or None. Run folders
@@ -47,15 +55,8 @@ class RegularizationMonitor(keras.callbacks.Callback):
             `fit`, in `run-2`, `run-3`, … below it. If they cannot be written, a warning says so
             once, and training goes on. See them with `tensorboard --logdir <folder>`.
 
-    Attributes:
-        curves: Table with columns `epoch` (from 1), `split`, `quantity`, `value`.
-        weights: Table with columns `epoch`, `variable`, `n_weights`, `n_zero`, `l1_norm`,
-            `l2_norm`, `max_abs`.
-        weight_histograms: Table with columns `epoch`, `variable`, `bin_left`, `bin_right`,
-            `count`.
-
-    The tables are valid at any time, also after a `fit` that was interrupted. A second `fit`
-    starts new tables; with `initial_epoch` it continues the numbers of epochs, not the tables.
+    Raises:
+        ValueError: If `log_dir` is no path.
 
     Example:
 
@@ -77,14 +78,27 @@ class RegularizationMonitor(keras.callbacks.Callback):
 
     @property
     def curves(self) -> pd.DataFrame:
+        """A row an epoch and quantity: `epoch` (from 1), `split`, `quantity`, `value`.
+
+        `split` is `train` or `validation`; the quantities are those above.
+        """
         return self._record.curves
 
     @property
     def weights(self) -> pd.DataFrame:
+        """A row an epoch and trainable variable, of its weights when the epoch has ended.
+
+        Columns `epoch`, `variable` (`dense/kernel`), `n_weights`, `n_zero` (the exact zeros),
+        `l1_norm`, `l2_norm`, `max_abs`.
+        """
         return self._record.weights
 
     @property
     def weight_histograms(self) -> pd.DataFrame:
+        """A row an epoch, variable and bin: `epoch`, `variable`, `bin_left`, `bin_right`, `count`.
+
+        A variable has the same bins in every epoch, and zero is the middle of one of them.
+        """
         return self._record.weight_histograms
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -189,10 +203,11 @@ class StrengthSchedule(keras.callbacks.Callback):
     [0.0, 0.5, 1.0, 1.0]
 
     References:
-        Bowman et al., Generating Sentences from a Continuous Space (2016), section 3.1, for a
-        penalty that is warmed up; Friedman, Hastie & Tibshirani, Regularization Paths for
-        Generalized Linear Models via Coordinate Descent (2010), section 2.5, for one that falls,
-        every strength starting from the solution of the last.
+        - Bowman et al., Generating Sentences from a Continuous Space (2016), section 3.1, for a
+          penalty that is warmed up.
+        - Friedman, Hastie & Tibshirani, Regularization Paths for Generalized Linear Models via
+          Coordinate Descent (2010), section 2.5, for one that falls, every strength starting from
+          the solution of the last.
     """
 
     def __init__(self, schedule: Callable[[int], Any], by: str = "epoch"):

@@ -1,4 +1,8 @@
-"""Choosing a strength: every strength on every fold, for every seed, in one compiled program."""
+"""Choosing a strength: every strength on every fold, for every seed, in one compiled program.
+
+`cross_validate` trains and returns a `CrossValidation`, which has the scores, selects a strength by
+a rule, and trains on all samples with it.
+"""
 
 from __future__ import annotations
 
@@ -69,8 +73,8 @@ def cross_validate(
         optimizer: As for `train_grid`.
         loss: As for `compile`.
         metrics: As for `compile`.
-        epochs: Number of epochs, >= 1.
-        batch_size: Samples a step, >= 1.
+        epochs: Number of epochs, an int >= 1.
+        batch_size: Samples a step, an int >= 1.
         seeds: Ints >= 0: all is done for each.
         groups: The group of each sample, for a splitter that wants them.
         warm_start: As for `train_grid`.
@@ -85,7 +89,9 @@ def cross_validate(
         A `CrossValidation`.
 
     Raises:
-        ValueError: As `train_grid`; for folds that do not fit the samples.
+        ValueError: As `train_grid`; for folds that do not fit the samples, see
+            `kerasreg.folds.fold_indices`; if no range of strengths can be found.
+        TypeError: As `train_grid`.
 
     Example:
 
@@ -98,8 +104,8 @@ def cross_validate(
     0.01
 
     References:
-        Hastie, Tibshirani & Friedman, The Elements of Statistical Learning (2009), section 7.10,
-        for the rule of one standard error.
+        - Hastie, Tibshirani & Friedman, The Elements of Statistical Learning (2009), section 7.10,
+          for the rule of one standard error.
     """
     seed = whole_number("shuffle_seed", settings.get("shuffle_seed", 0), minimum=0)
     checked_model(model)
@@ -161,7 +167,8 @@ class CrossValidation:
     def scores(self) -> pd.DataFrame:
         """`strength`, `fold`, `seed`, `split`, `quantity`, `value`, after the last epoch.
 
-        Values of a member that diverged are NaN.
+        `split` is `train` or `validation`, what the fold held out; `quantity` is `loss`,
+        `data_loss`, a penalty or a metric. Values of a member that diverged are NaN.
         """
         curves = self.grid.curves
         last = curves[curves["epoch"] == curves["epoch"].max()]
@@ -171,8 +178,11 @@ class CrossValidation:
     def summary(self) -> pd.DataFrame:
         """`strength`, `split`, `quantity`, `mean`, `standard_error`, `n_folds`.
 
-        Seeds are averaged within a fold first; the standard error is that of the mean over the
-        folds, their standard deviation / √n_folds. Both are NaN where a member diverged.
+        Seeds are averaged within a fold first. Over the K folds with values m_k
+
+            mean = Σ_k m_k / K,    standard_error = √(Σ_k (m_k − mean)² / (K − 1)) / √K.
+
+        Both are NaN where a member diverged.
         """
         _, summary = fold_summary(self.scores, ["strength", "split", "quantity"])
         return summary.reset_index()
@@ -236,6 +246,9 @@ class CrossValidation:
 
         Returns:
             An ordinary Keras model, compiled, with the strength in its regularizers.
+
+        Raises:
+            ValueError: As `select`; if the seed is no int >= 0.
         """
         strength = self.select(rule, quantity, mode)
         seed = int(self.grid.seeds[0]) if seed is None else seed
@@ -255,6 +268,9 @@ class CrossValidation:
 
         Returns:
             The axes.
+
+        Raises:
+            ValueError: As `select`, and as `plot_cross_validation`.
         """
         from kerasreg.plots import plot_cross_validation
 

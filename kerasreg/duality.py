@@ -59,6 +59,7 @@ def duality_gap(model: keras.Model, x: Samples, y: Samples, loss: Loss) -> float
         A float >= 0.
 
     Raises:
+        TypeError: If `model` is no Keras model.
         ValueError: For another model, loss or penalty, and for data that do not fit.
 
     Example:
@@ -71,14 +72,14 @@ def duality_gap(model: keras.Model, x: Samples, y: Samples, loss: Loss) -> float
     0.0
 
     References:
-        Kim, Koh, Lustig, Boyd & Gorinevsky, An interior-point method for large-scale
-        l1-regularized least squares (2007): the dual point and its scale.
-        Koh, Kim & Boyd, An interior-point method for large-scale l1-regularized logistic
-        regression (2007): the dual of the logistic loss, and the bias that makes it feasible.
-        Massias, Gramfort & Salmon, Celer: a fast solver for the lasso with dual extrapolation
-        (2018): why the residual, rescaled, is a dual point.
-        scikit-learn, `enet_coordinate_descent`, formulations A and B of the gap: the elastic net
-        as a lasso with augmented rows, whose part of the dual is maximized exactly here.
+        - Kim, Koh, Lustig, Boyd & Gorinevsky, An interior-point method for large-scale
+          l1-regularized least squares (2007): the dual point and its scale.
+        - Koh, Kim & Boyd, An interior-point method for large-scale l1-regularized logistic
+          regression (2007): the dual of the logistic loss, and the bias that makes it feasible.
+        - Massias, Gramfort & Salmon, Celer: a fast solver for the lasso with dual extrapolation
+          (2018): why the residual, rescaled, is a dual point.
+        - scikit-learn, `enet_coordinate_descent`, formulations A and B of the gap: the elastic net
+          as a lasso with augmented rows, whose part of the dual is maximized exactly here.
     """
     dense = _only_dense_layer(model)
     convex = _convex_loss(loss, dense)

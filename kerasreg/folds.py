@@ -1,5 +1,7 @@
 """Which samples train and which are held out, fold by fold, settled once before any training.
 
+`fold_indices` is what `kerasreg.grid` and `kerasreg.cross_validation` make their folds with.
+
 Folds drawn anew for every strength would compare noise; these are row numbers that every member
 of a cross-validation shares.
 """
@@ -85,8 +87,8 @@ def fold_indices(
     [2, 3, 4, 5] [0, 1]
 
     References:
-        Kohavi, A study of cross-validation and bootstrap for accuracy estimation and model
-        selection (1995), sections 2 and 3: stratified folds have less variance.
+        - Kohavi, A study of cross-validation and bootstrap for accuracy estimation and model
+          selection (1995), sections 2 and 3: stratified folds have less variance.
     """
     if is_dataset(x):
         raise ValueError("Folds need arrays; a tf.data.Dataset has no rows. Pass x and y")

@@ -1,4 +1,10 @@
-"""What a loss is made of: data loss and penalties, as a Keras metric."""
+"""What a loss is made of: data loss and penalties, as a Keras metric.
+
+`LossDecomposition` is what `kerasreg.callbacks.RegularizationMonitor` and `kerasreg.training.train`
+count with.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
@@ -57,8 +63,12 @@ def added_by(layer: keras.layers.Layer, loss: Any) -> bool:
 class LossDecomposition(keras.metrics.Metric):
     """Means over the samples of an epoch of the loss, the data loss and every penalty.
 
-    With batches b of n_b samples, each quantity q is reported as Σ n_b·q_b / Σ n_b, as Keras
-    reports its `loss`. `result()` is empty, so that logs and `evaluate()` stay as they are; the
+    In each batch
+
+        loss = data_loss + penalty,    penalty = Σ penalty/<name>,
+
+    and over batches b of n_b samples each quantity q is Σ n_b·q_b / Σ n_b, as Keras reports its
+    `loss`. `result()` is empty, so that logs and `evaluate()` stay as they are; the
     numbers are read with `averages()`.
 
     Args:
@@ -98,6 +108,7 @@ class LossDecomposition(keras.metrics.Metric):
         self.sums.assign_add(ops.stack(parts) * ops.cast(n_samples, self.dtype))
 
     def result(self) -> dict[str, Any]:
+        """Nothing, so that Keras's logs stay as they are; `averages` has the numbers."""
         return {}
 
     def averages(self, sums: Any = None) -> dict[str, float]:

@@ -35,6 +35,7 @@ STATIONARITY_COLUMNS = (
     "n_zero_violating",
     "n_nonzero_violating",
 )
+"""The columns of the table that `stationarity` returns."""
 
 
 def stationarity(
@@ -83,7 +84,8 @@ def stationarity(
         `n_zero_violating` (zeros that should be something else), `n_nonzero_violating`.
 
     Raises:
-        TypeError: For a regularizer without a known subdifferential, naming its variable.
+        TypeError: If `model` is no Keras model; for a regularizer without a known subdifferential,
+            naming its variable.
         ValueError: For a model that is not built, an unknown loss, data that do not fit.
 
     Example:
@@ -97,9 +99,9 @@ def stationarity(
     [['dense/kernel', 0.0, 0], ['dense/bias', 0.0, 0]]
 
     References:
-        Parikh & Boyd, Proximal Algorithms (2014), section 2.3.
-        Bertrand, Klopfenstein, Bannier, Gidel & Massias, Beyond L1: Faster and better sparse
-        models with skglm (2022), whose stopping criterion is the largest distance.
+        - Parikh & Boyd, Proximal Algorithms (2014), section 2.3.
+        - Bertrand, Klopfenstein, Bannier, Gidel & Massias, Beyond L1: Faster and better sparse
+          models with skglm (2022), whose stopping criterion is the largest distance.
     """
     import pandas as pd
 
@@ -180,7 +182,8 @@ def strength_max(
         A float >= 0; inf if no factor does it, as for L2, which is smooth at zero.
 
     Raises:
-        TypeError: For a regularizer without a known largest strength, naming its variable.
+        TypeError: If `model` is no Keras model; for a regularizer without a known largest
+            strength, naming its variable.
         ValueError: For a deeper model, a kernel without a regularizer, a loss without a
             curvature that finds the bias, a model that is not built, data that do not fit.
 
@@ -193,8 +196,8 @@ def strength_max(
     2.0
 
     References:
-        Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via
-        coordinate descent (2010), section 2.5.
+        - Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via
+          coordinate descent (2010), section 2.5.
     """
     data_gradient = DataGradient(
         model, x, y, loss, sample_weight=sample_weight, batch_size=batch_size

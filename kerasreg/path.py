@@ -1,6 +1,7 @@
 """The regularization path: a model at every strength, and the range of strengths worth looking at.
 
-See `kerasreg.cross_validation` for choosing one of them.
+`regularization_path` trains and returns a `RegularizationPath`. See `kerasreg.cross_validation` for
+choosing one of the strengths.
 """
 
 from __future__ import annotations
@@ -50,12 +51,18 @@ def regularization_path(
 ) -> RegularizationPath:
     """Trains a model at every strength of a path, all at once.
 
-    For each strength s and seed it minimizes data_loss(θ) + Σ P(w, strength=s·P.strength), as
-    `kerasreg.grid.train_grid` says, which also says what time and memory it takes: a hundred
+    For each strength s and seed it minimizes
+
+        data_loss(θ) + Σ P(w, strength=s·P.strength),
+
+    as `kerasreg.grid.train_grid` says, which also says what time and memory it takes: a hundred
     strengths of a small network cost about as much as one call of `fit`.
 
-    Without `strengths` they are `n_strengths` from s_max down to `min_ratio`·s_max, equally spaced
-    on a logarithmic scale, with s_max from `kerasreg.strength_range.largest_strength`: for a
+    Without `strengths` they are equally spaced on a logarithmic scale, for K = `n_strengths`
+
+        s_k = s_max·min_ratio^(k/(K − 1)),    k = 0, …, K − 1,
+
+    with s_max from `kerasreg.strength_range.largest_strength`: for a
     model with one layer of weights the exact smallest strength at which all are zero; for a
     deeper one what a short coarse training over twelve decades finds.
 
@@ -71,8 +78,8 @@ def regularization_path(
             zeros.
         loss: As for `compile`.
         metrics: As for `compile`.
-        epochs: Number of epochs at every strength, >= 1.
-        batch_size: Samples a step, >= 1.
+        epochs: Number of epochs at every strength, an int >= 1.
+        batch_size: Samples a step, an int >= 1.
         validation_data: As for `fit`.
         seeds: Ints >= 0: a path for each.
         warm_start: Whether each strength starts from the weights of the next smaller one, as for
@@ -88,6 +95,7 @@ def regularization_path(
 
     Raises:
         ValueError: As `train_grid`; and if no range of strengths can be found.
+        TypeError: As `train_grid`.
 
     Example:
 
@@ -100,8 +108,8 @@ def regularization_path(
     3
 
     References:
-        Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via
-        coordinate descent (2010), section 2.5, for the range of strengths.
+        - Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via
+          coordinate descent (2010), section 2.5, for the range of strengths.
     """
     common: dict[str, Any] = {
         "optimizer": optimizer,
@@ -161,22 +169,32 @@ class RegularizationPath:
 
     @property
     def members(self) -> pd.DataFrame:
-        """`strength`, `seed`, `diverged`, `diverged_in`."""
+        """A row a model: `strength`, `seed`, `diverged`, `diverged_in` (the epoch, or 0)."""
         return self.grid.members
 
     @property
     def curves(self) -> pd.DataFrame:
-        """`strength`, `seed`, `epoch`, `split`, `quantity`, `value`, `diverged`."""
+        """`strength`, `seed`, `epoch`, `split`, `quantity`, `value`, `diverged`.
+
+        `epoch` counts from 1, `split` is `train` or `validation`; the quantities are `loss`,
+        `data_loss`, `penalty`, `penalty/<variable>` and the metrics.
+        """
         return self.grid.curves
 
     @property
     def weights(self) -> pd.DataFrame:
-        """`strength`, `seed`, `epoch`, `variable`, `n_weights`, `n_zero`, norms, `diverged`."""
+        """`strength`, `seed`, `epoch`, `variable`, `n_weights`, `n_zero`, norms, `diverged`.
+
+        The norms are `l1_norm`, `l2_norm` and `max_abs`, those at the end of the epoch.
+        """
         return self.grid.weights
 
     @property
     def coefficients(self) -> pd.DataFrame:
-        """`strength`, `seed`, `variable`, `index`, `value`: every weight, for small models."""
+        """`strength`, `seed`, `variable`, `index`, `value`: every weight, for small models.
+
+        `index` counts the weights of a variable in C order; the values are those at the end.
+        """
         return self.grid.coefficients
 
     def model(self, strength: float, seed: int = 0) -> keras.Model:
@@ -188,6 +206,9 @@ class RegularizationPath:
         Args:
             strength: One of `strengths`.
             seed: One of the seeds.
+
+        Returns:
+            A model of its own: what is done to it does not change the path.
 
         Raises:
             ValueError: If there is no such model, naming the nearest strength.
@@ -203,6 +224,9 @@ class RegularizationPath:
 
         Returns:
             The axes.
+
+        Raises:
+            ValueError: As the function that draws.
         """
         from kerasreg.plots import plot_path, plot_sparsity
 

@@ -1,4 +1,7 @@
-"""Where a path should begin: the strength that leaves nothing of the penalized weights."""
+"""Where a path should begin: the strength that leaves nothing of the penalized weights.
+
+`kerasreg.path` and `kerasreg.cross_validation` ask `largest_strength` where none are given.
+"""
 
 from __future__ import annotations
 
@@ -65,28 +68,33 @@ def largest_strength(
 
     - every penalized weight is an exact zero, under a proximal optimizer;
     - else the norm of the penalized weights has done 95 % of its way from the smallest strength
-      to its least value: more strength does nothing that training can follow.
+      to its least value: more strength does nothing that training can follow. For the weights w(s)
+      after training at strength s, and the smallest strength s₀,
+
+          ‖w(s)‖ ≤ min_r ‖w(r)‖ + 0.05·(‖w(s₀)‖ − min_r ‖w(r)‖).
 
     Longer training can only make a smaller strength enough, so that the path begins a little above
     the strength at which the first weight enters, not below: on digits, for 20 epochs, 2.4 times.
 
     Args:
         model: As for `train_grid`, and so are the other arguments.
-        x: Inputs.
-        y: Targets.
+        x: Inputs, an array of shape `(samples, …)`, a nested structure of them, or a dataset.
+        y: Targets, likewise; left out for a dataset.
         optimizer: The optimizer of the path.
-        loss: The loss.
-        epochs: Epochs of the path.
-        batch_size: Samples a step.
-        seeds: The first of them is used.
-        n_strengths: Number of strengths of the path, >= 2.
+        loss: As for `compile`.
+        epochs: Epochs of the path, an int >= 1.
+        batch_size: Samples a step, an int >= 1.
+        seeds: Ints >= 0, of which the first is used.
+        n_strengths: Number of strengths of the path, an int >= 2.
         **settings: Further arguments of `train_grid`.
 
     Returns:
         A float > 0.
 
     Raises:
-        ValueError: If the model has no penalties, or no strength leaves nothing of the weights.
+        ValueError: If the model has no penalties, or no strength leaves nothing of the weights; if
+            every strength does, or training diverged at each; and as `train_grid`.
+        TypeError: As `train_grid`.
 
     Example:
 

@@ -1,4 +1,7 @@
-"""The tidy tables of a training run: one observation a row, the same columns everywhere."""
+"""The tidy tables of a training run: one observation a row, the same columns everywhere.
+
+`TrainingRecord` makes them, with `Histogram` for the weights; `kerasreg.plots` draws them.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,8 @@ class Histogram:
     are not counted.
 
     Args:
-        values: A flat array of floats.
-        max_abs: Its largest modulus.
+        values: Floats, shape `(n_values,)`.
+        max_abs: Their largest modulus, a float >= 0.
 
     Example:
 
@@ -69,7 +72,11 @@ class Histogram:
             self.counts = np.array([flat.size])
 
     def at_level(self, level: int) -> Counter[int]:
-        """Counts by bin number k, empty bins left out, at a level not finer than the own one."""
+        """Counts by bin number k, empty bins left out.
+
+        Args:
+            level: The bins are 3^level wide; an int, not less than the own `level`.
+        """
         bins = np.arange(self.first, self.first + len(self.counts))
         for _ in range(level - self.level if self.level is not None else 0):
             bins = (bins + 1) // 3
@@ -80,7 +87,11 @@ class Histogram:
         return merged
 
     def edges_and_counts(self) -> np.ndarray:
-        """Rows (left edge, right edge, count) at the own level."""
+        """The bins at the own level, from the first to the last that is not empty.
+
+        Returns:
+            An array of shape `(n_bins, 3)`, the columns left edge, right edge and count.
+        """
         width = 3.0 ** (self.level or 0)
         filled = np.flatnonzero(self.counts)
         inside = slice(filled[0], filled[-1] + 1) if len(filled) else slice(0)
@@ -97,7 +108,10 @@ class TrainingRecord:
     Args:
         log_dir: Folder to which the same is written for TensorBoard, or None. If it has event
             files of an earlier run, `run-2`, `run-3`, … below it is used; it is chosen when the
-            first epoch ends, see `kerasreg.tensorboard.event_files.run_folder`.
+            first epoch ends.
+
+    Raises:
+        ValueError: If `log_dir` is no path.
 
     Example:
 
@@ -115,14 +129,25 @@ class TrainingRecord:
         self._histograms: list[tuple[int, str, Histogram]] = []
 
     def add_curves(self, epoch: int, split: str, values: dict[str, float]) -> None:
-        """Records the quantities of one epoch (from 1) and split (`train`, `validation`)."""
+        """Records the quantities of one epoch and split.
+
+        Args:
+            epoch: Number of the epoch, from 1.
+            split: `train` or `validation`.
+            values: The quantities by their names: `loss`, `data_loss`, `penalty`, metrics.
+        """
         self._curves.extend((epoch, split, name, value) for name, value in values.items())
         if self._log_dir is not None:
             entries = (summaries.scalar(name, value) for name, value in values.items())
             self._log(self._log_dir, split, epoch, entries)
 
     def add_weights(self, epoch: int, variables: list[tuple[str, keras.Variable]]) -> None:
-        """Records zeros, norms and a histogram of variables, given as `named_variables` does."""
+        """Records zeros, norms and a histogram of variables.
+
+        Args:
+            epoch: Number of the epoch, from 1.
+            variables: Pairs of a name, `dense/kernel` say, and a variable.
+        """
         entries: list[summaries.Entry] = []
         for name, variable in variables:
             flat = flat_floats(values_of(variable))
@@ -153,7 +178,11 @@ class TrainingRecord:
 
     @property
     def curves(self) -> pd.DataFrame:
-        """Columns `epoch`, `split`, `quantity`, `value`."""
+        """A row an epoch and quantity: `epoch` (from 1), `split`, `quantity`, `value`.
+
+        `split` is `train` or `validation`; the quantities are `loss`, `data_loss`, `penalty`,
+        `penalty/<variable>` and the metrics.
+        """
         return _frame(self._curves, CURVE_COLUMNS)
 
     @property
@@ -163,9 +192,9 @@ class TrainingRecord:
 
     @property
     def weight_histograms(self) -> pd.DataFrame:
-        """Columns `epoch`, `variable`, `bin_left`, `bin_right`, `count`.
+        """A row an epoch, variable and bin: `epoch`, `variable`, `bin_left`, `bin_right`, `count`.
 
-        A variable has the same bins in every epoch.
+        A variable has the same bins in every epoch, and zero is the middle of one of them.
         """
         levels: dict[str, int] = {}
         for _, variable, histogram in self._histograms:

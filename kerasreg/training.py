@@ -1,4 +1,9 @@
-"""The training loop of one model: one compiled program an epoch, everything recorded."""
+"""The training loop of one model: one compiled program an epoch, everything recorded.
+
+`train` returns a `kerasreg.tables.TrainingRecord`, or raises `TrainingDiverged`.
+"""
+
+from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
@@ -30,6 +35,10 @@ __all__ = ["TrainingDiverged", "train"]
 
 class TrainingDiverged(FloatingPointError):
     """A loss or gradient became NaN or infinite. `result` has the tables up to then.
+
+    Args:
+        message: In which epoch and step, and what was not finite first.
+        result: The `kerasreg.tables.TrainingRecord` of the epochs before.
 
     Example:
 
@@ -95,8 +104,8 @@ def train(
         optimizer: Name or instance of a Keras optimizer.
         loss: As for `compile`.
         metrics: As for `compile`.
-        epochs: Number of epochs, >= 1.
-        batch_size: Samples a step, >= 1; the last batch of an epoch may be shorter. Not used
+        epochs: Number of epochs, an int >= 1.
+        batch_size: Samples a step, an int >= 1; the last batch of an epoch may be shorter. Not used
             for a dataset, which has its own.
         validation_data: `(x, y)`, `(x, y, sample_weight)` or a dataset, evaluated after every
             epoch.
@@ -118,9 +127,12 @@ def train(
             terminal is watching.
 
     Returns:
-        A `TrainingRecord` with the tables `curves`, `weights` and `weight_histograms`.
+        A `kerasreg.tables.TrainingRecord` with the tables `curves`, `weights` and
+        `weight_histograms`.
 
     Raises:
+        TypeError: If `model` is no Keras model; for a regularizer without a prox under a proximal
+            optimizer.
         ValueError: Before the first step, for data that do not fit the model: empty, NaN,
             of another shape or length, labels outside the classes; for settings out of range;
             for a model with a `train_step` or `compute_loss` of its own.

@@ -13,7 +13,7 @@ from experiments.fine_tune.starts import (
     pruned_weights,
 )
 from kerasreg.surgery import costs
-from kerasreg.surgery.shrink import shrink
+from kerasreg.surgery.shrinking import shrink
 
 GROUPS, UNITS, START = "group lasso", "pruned units", "small from the start"
 L1, WEIGHTS, WHOLE = "l1", "pruned weights", "whole"

@@ -13,6 +13,8 @@ from kerasreg.datasets.parts import Dataset
 def load(name: str, *, seed: int = 0) -> Dataset:
     """A real data set by its name, a fifth of it (or its usual part) held back for the test.
 
+    Another fifth is for validation. For other shares call the function of that name.
+
     Args:
         name: `"breast_cancer"`, `"diabetes"`, `"digits"` or `"wine"`, which come with
             scikit-learn; `"mnist"`, `"fashion_mnist"` or `"imdb"`, which Keras downloads.
@@ -22,8 +24,9 @@ def load(name: str, *, seed: int = 0) -> Dataset:
         The `Dataset`.
 
     Raises:
-        ValueError: If there is no such data set.
+        ValueError: If there is no such data set, naming the nearest, or the seed is out of range.
         FileNotFoundError: If it cannot be downloaded; the message says what to put where.
+        OSError: If the file that was downloaded is broken, naming it.
 
     Example:
 

@@ -29,17 +29,23 @@ def mnist(*, validation: float = 0.2, seed: int = 0) -> Dataset:
         seed: Seed of the split, an int >= 0.
 
     Returns:
-        A `Dataset` with 784 features named `pixel_<row>_<column>`.
+        A `Dataset` with 784 features named `pixel_<row>_<column>`: by default 48,000 samples to
+        train, 12,000 to validate and 10,000 to test.
 
     Raises:
         FileNotFoundError: If the file is not there and cannot be downloaded; the message says
             where to put it.
+        OSError: If the file is broken, naming it.
         ValueError: If the share or the seed is out of range.
 
     Example:
 
     >>> kerasreg.datasets.mnist().x_train.shape
     (48000, 784)
+
+    References:
+        - LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document recognition
+          (1998), section III.A.
     """
     return _images(keras.datasets.mnist.load_data, ["mnist.npz"], "", validation, seed)
 
@@ -47,12 +53,29 @@ def mnist(*, validation: float = 0.2, seed: int = 0) -> Dataset:
 def fashion_mnist(*, validation: float = 0.2, seed: int = 0) -> Dataset:
     """Pictures of clothes: 70,000 images of 28 × 28 pixels, ten classes (four files, 30 MB).
 
-    Otherwise as `mnist`.
+    Pixels are scaled to [0, 1] and flattened row by row. The test part is the usual one of 10,000.
+
+    Args:
+        validation: Share of the 60,000 other samples for validation, between 0 and 1.
+        seed: Seed of the split, an int >= 0.
+
+    Returns:
+        A `Dataset` with 784 features named `pixel_<row>_<column>`: by default 48,000 samples to
+        train, 12,000 to validate and 10,000 to test.
+
+    Raises:
+        FileNotFoundError: If a file is not there and cannot be downloaded; the message says where
+            to put it.
+        OSError: If a file is broken, naming it.
+        ValueError: If the share or the seed is out of range.
 
     Example:
 
     >>> kerasreg.datasets.fashion_mnist().x_test.shape
     (10000, 784)
+
+    References:
+        - Xiao, Rasul & Vollgraf, Fashion-MNIST (arXiv:1708.07747), section 2.
     """
     files = [
         f"{part}-{kind}-ubyte.gz"
@@ -74,17 +97,23 @@ def imdb(*, n_words: int = 1000, validation: float = 0.2, seed: int = 0) -> Data
         seed: Seed of the split, an int >= 0.
 
     Returns:
-        A `Dataset` with `n_words` features of 0.0 and 1.0, named by their words' rank.
+        A `Dataset` with `n_words` features of 0.0 and 1.0, named `word_<rank>`: by default 20,000
+        samples to train, 5,000 to validate and 25,000 to test.
 
     Raises:
         FileNotFoundError: If the file is not there and cannot be downloaded; the message says
             where to put it.
+        OSError: If the file is broken, naming it.
         ValueError: If a number is out of range.
 
     Example:
 
     >>> kerasreg.datasets.imdb(n_words=500).x_train.shape
     (20000, 500)
+
+    References:
+        - Maas, Daly, Pham, Huang, Ng & Potts, Learning word vectors for sentiment analysis (2011),
+          section 4.3.
     """
     whole_number("n_words", n_words, minimum=1)
     # Keras adds 3 to a word's rank, which begins at 1: lower numbers stand for padding, the start

@@ -17,6 +17,14 @@ class Dataset:
         y_train, y_validation, y_test: Targets of shape `(n_samples,)`: float32 values of a
             regression, int32 labels of a classification.
         feature_names: One name a feature.
+
+    Example:
+
+    >>> data = kerasreg.datasets.wine()
+    >>> data.x_train.shape, data.x_validation.shape, data.x_test.shape
+    ((106, 13), (36, 13), (36, 13))
+    >>> np.unique(data.y_train).tolist()
+    [0, 1, 2]
     """
 
     x_train: np.ndarray

@@ -1,5 +1,7 @@
 """The same descents with a Keras model."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,8 +42,8 @@ def keras_descent(
         regularizer: A Keras regularizer or a kerasreg penalty, of the kernel.
         initial_weights: Shape `(n_features,)`; with `free_bias` `(1 + n_features,)`, bias first.
         loss: As for `compile`, the mean over the samples.
-        learning_rate: > 0.
-        steps: Number of steps, >= 1. Many divisors make it faster.
+        learning_rate: A finite float > 0.
+        steps: Number of steps, an int >= 1. Many divisors make it faster.
         free_bias: Whether the unit has a bias, which is not penalized.
         log_dir: Folder for TensorBoard's event files, or None.
 

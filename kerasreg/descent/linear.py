@@ -1,5 +1,7 @@
 """Linear regression by subgradient descent, as the note teaches it."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -37,8 +39,8 @@ def lasso_descent(
         y: Targets of shape `(n_samples,)`.
         strength: λ, a finite float >= 0.
         initial_weights: Shape `(1 + n_features,)`, the bias first.
-        learning_rate: > 0.
-        steps: Number of steps, >= 1.
+        learning_rate: A finite float > 0.
+        steps: Number of steps, an int >= 1.
         penalize_bias: `False` leaves the bias out of the penalty.
 
     Returns:
@@ -83,7 +85,21 @@ def ridge_descent(
     Where the text departs from what is right: it penalizes the bias, and 1000 steps of 0.01 do
     not converge on its own data.
 
-    Args, Returns, Raises: As for `lasso_descent`.
+    Args:
+        x: Inputs of shape `(n_samples, n_features)`, without the column of ones.
+        y: Targets of shape `(n_samples,)`.
+        strength: λ, a finite float >= 0.
+        initial_weights: Shape `(1 + n_features,)`, the bias first.
+        learning_rate: A finite float > 0.
+        steps: Number of steps, an int >= 1.
+        penalize_bias: `False` leaves the bias out of the penalty.
+
+    Returns:
+        A `Descent`; its weights have the bias first.
+
+    Raises:
+        ValueError: If shapes do not fit, or a value is not finite or out of range.
+        FloatingPointError: If the weights become infinite: the learning rate is too large.
 
     Example:
 
@@ -116,13 +132,28 @@ def elastic_net_descent(
     which follows 1/m·‖Xw − y‖² + l1·‖w‖₁ + l2·‖w‖². scikit-learn's `ElasticNet(alpha, l1_ratio)`
     is l1 = 2·alpha·l1_ratio, l2 = alpha·(1 − l1_ratio).
 
-    Args, Returns, Raises: As for `lasso_descent`, with two strengths `l1` and `l2` >= 0.
+    Args:
+        x: Inputs of shape `(n_samples, n_features)`, without the column of ones.
+        y: Targets of shape `(n_samples,)`.
+        l1: The strength of ‖w‖₁, a finite float >= 0.
+        l2: The strength of ‖w‖², a finite float >= 0.
+        initial_weights: Shape `(1 + n_features,)`, the bias first.
+        learning_rate: A finite float > 0.
+        steps: Number of steps, an int >= 1.
+        penalize_bias: `False` leaves the bias out of both penalties.
+
+    Returns:
+        A `Descent`; its weights have the bias first.
+
+    Raises:
+        ValueError: If shapes do not fit, or a value is not finite or out of range.
+        FloatingPointError: If the weights become infinite: the learning rate is too large.
 
     Example:
 
-    >>> descent = elastic_net_descent([[1.0], [2.0]], [1.0, 2.0], 0.0, 0.0, [0.0, 0.0], steps=9999)
-    >>> descent.weights.round(4)
-    array([0., 1.])
+    >>> note = kerasreg.datasets.note_line()
+    >>> elastic_net_descent(note.x, note.y, 0.1, 0.1, note.initial_weights).weights.round(5)
+    array([3.6937 , 3.08374])
     """
     x, y = matching_samples(x, y)
     l1 = finite_float("l1", l1, minimum=0)

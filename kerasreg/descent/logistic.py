@@ -1,5 +1,7 @@
 """Logistic regression by subgradient descent, as the lecture teaches it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +14,22 @@ from kerasreg.descent.steps import Descent, descend, matching_samples
 
 @dataclass(frozen=True)
 class LogisticDescent(Descent):
-    """A descent with its two costs, each of shape `(steps + 1,)` (see `logistic_costs`)."""
+    """A descent with its two costs, step by step. See `logistic_l1_descent`.
+
+    Args:
+        path: Weights of shape `(steps + 1, n_features)`; the first row is the initial weights.
+        printed_cost: What the lecture prints, shape `(steps + 1,)`. See `logistic_costs`.
+        followed_cost: What its steps follow, shape `(steps + 1,)`.
+
+    Example:
+
+    >>> x, y = np.array([[1.0], [2.0]]), np.array([0, 1])
+    >>> descent = kerasreg.descent.logistic_l1_descent(x, y, 0.5, [1.0], steps=2)
+    >>> descent.path.shape, descent.printed_cost.shape
+    ((3, 1), (3,))
+    >>> bool(descent.followed_cost[0] > descent.followed_cost[1] > descent.followed_cost[2])
+    True
+    """
 
     printed_cost: NDArray[np.float64]
     followed_cost: NDArray[np.float64]
@@ -39,6 +56,9 @@ def logistic_costs(
 
     Returns:
         The two costs, each of shape `(…)`.
+
+    Raises:
+        ValueError: If shapes do not fit, a value is not finite, or the strength is out of range.
 
     Example:
 
@@ -90,15 +110,15 @@ def logistic_l1_descent(
         y: Labels 0 or 1, shape `(n_samples,)`.
         strength: λ, a finite float >= 0.
         initial_weights: Shape `(n_features,)`. The lecture draws N(0, 1)/√n_features.
-        learning_rate: > 0.
-        steps: Number of steps, >= 1.
+        learning_rate: A finite float > 0.
+        steps: Number of steps, an int >= 1.
 
     Returns:
         A `LogisticDescent`; its costs are those of each row of `path`.
 
     Raises:
         ValueError: If shapes do not fit, or a value is not finite or out of range.
-        FloatingPointError: If the weights become infinite.
+        FloatingPointError: If the weights become infinite: the learning rate is too large.
 
     Example:
 

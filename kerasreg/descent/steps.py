@@ -1,5 +1,7 @@
 """What all descents share: steps of constant length, and the checks of what they are given."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,15 @@ class Descent:
 
     Args:
         path: Weights of shape `(steps + 1, n_weights)`; the first row is the initial weights.
+
+    Example:
+
+    >>> note = kerasreg.datasets.note_line()
+    >>> descent = kerasreg.descent.lasso_descent(note.x, note.y, 0.1, note.initial_weights, steps=5)
+    >>> descent.path.shape
+    (6, 2)
+    >>> bool((descent.weights == descent.path[-1]).all())
+    True
     """
 
     path: NDArray[np.float64]

@@ -107,8 +107,8 @@ def train_grid(
             `kerasreg.optimizers` penalties end in exact zeros.
         loss: As for `compile`.
         metrics: As for `compile`.
-        epochs: Number of epochs, >= 1.
-        batch_size: Samples a step, >= 1. Not used for a dataset.
+        epochs: Number of epochs, an int >= 1.
+        batch_size: Samples a step, an int >= 1. Not used for a dataset.
         validation_data: `(x, y)`, `(x, y, sample_weight)` or a dataset; not with `folds`.
         sample_weight: As for `fit`.
         groups: Groups of the samples, for a splitter that wants them.
@@ -147,7 +147,9 @@ def train_grid(
         ValueError: Before the first step, for settings and data that do not fit; for an optimizer
             that mixes the weights of members, by its name; for a checkpoint of another call,
             naming what differs.
-        TypeError: For a regularizer without a prox under a proximal optimizer.
+        TypeError: If `model` is no Keras model; for a regularizer without a prox under a proximal
+            optimizer.
+        OSError: If the checkpoint folder cannot be written, or is a file.
 
     Example:
 

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 class GridRecord:
     """What a grid leaves behind: tidy tables of all members, and every trained model.
 
-    The run keys in every table are `strength`, `fold` (only if there are folds) and `seed`.
+    `kerasreg.grid.train_grid` makes it. The run keys in every table are `strength`, `fold` (only
+    if there are folds, from 0) and `seed`.
+
+    Args:
+        task: What all members share.
+        chunks: What was trained, chunk by chunk.
 
     Example:
 
@@ -88,7 +93,9 @@ class GridRecord:
     def curves(self) -> pd.DataFrame:
         """Run keys and `epoch`, `split`, `quantity`, `value`, `diverged`.
 
-        Values are NaN from the epoch on in which a member has diverged.
+        `epoch` counts from 1, `split` is `train` or `validation`; the quantities are `loss`,
+        `data_loss`, `penalty`, `penalty/<variable>` and the metrics. Values are
+        NaN from the epoch on in which a member has diverged.
         """
         splits = self._task.splits
         values = np.stack([chunk.curves[at] for _, chunk, at in self._placed])
@@ -135,6 +142,14 @@ class GridRecord:
     def values(self, strength: float, fold: int = 0, seed: int = 0) -> list[np.ndarray]:
         """The trained values of a member, in the order of `model.trainable_variables` and the rest.
 
+        Args:
+            strength: One of `strengths`.
+            fold: Number of the fold, from 0.
+            seed: One of `seeds`.
+
+        Returns:
+            One array a variable, of its shape.
+
         Raises:
             ValueError: If there is no such member, naming the nearest strengths.
         """
@@ -145,6 +160,14 @@ class GridRecord:
         """A member as an ordinary Keras model with its strength in its regularizers.
 
         It is compiled with the loss and the metrics of the grid, and ready to be saved.
+
+        Args:
+            strength: One of `strengths`.
+            fold: Number of the fold, from 0.
+            seed: One of `seeds`.
+
+        Returns:
+            A model of its own: what is done to it does not change the record.
 
         Raises:
             ValueError: If there is no such member, naming the nearest strengths.

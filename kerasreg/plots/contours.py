@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasreg.arguments import finite_float, invalid_argument
 from kerasreg.plots.checks import check_columns, grid_of
-from kerasreg.plots.style import LINE_COLORS, PENALTY_COLORS, axes_or_new
+from kerasreg.plots.styles import LINE_COLORS, PENALTY_COLORS, axes_or_new
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +60,7 @@ def plot_contours(
         The axes.
 
     Raises:
+        TypeError: If `ax` is no axes of Matplotlib.
         ValueError: If a table lacks a column, or `surface` is no grid; for a level or a minimum
             outside it.
 
@@ -74,7 +75,7 @@ def plot_contours(
     'w₁'
 
     References:
-        Tibshirani, Regression shrinkage and selection via the lasso (1996), figure 2.
+        - Tibshirani, Regression shrinkage and selection via the lasso (1996), figure 2.
     """
     columns = ("w_1", "w_2", "value") if level is None else ("w_1", "w_2", "value", "penalty_value")
     check_columns("surface", surface, columns)

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasreg.plots.checks import check_columns, check_splits, check_strengths, rows_of
 from kerasreg.plots.strength_axis import axes_over_strengths, mark_strengths
-from kerasreg.plots.style import SPLITS
+from kerasreg.plots.styles import SPLITS
 from kerasreg.tables import fold_summary
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def plot_cross_validation(
         The axes.
 
     Raises:
+        TypeError: If `ax` is no axes of Matplotlib.
         ValueError: If the table lacks a column, has no such quantity, or strengths that a
             logarithmic axis cannot show.
 
@@ -67,7 +68,7 @@ def plot_cross_validation(
     'data_loss'
 
     References:
-        Hastie, Tibshirani & Friedman, The elements of statistical learning (2009), section 7.10.
+        - Hastie, Tibshirani & Friedman, The elements of statistical learning (2009), section 7.10.
     """
     check_columns("scores", scores, ("strength", "fold", "split", "quantity", "value"))
     chosen = rows_of("quantity", quantity, scores)

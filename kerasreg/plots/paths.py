@@ -11,7 +11,7 @@ from kerasreg.arguments import invalid_argument, unknown_name
 from kerasreg.plots.checks import check_columns, check_strengths, rows_of
 from kerasreg.plots.line_names import write_names
 from kerasreg.plots.strength_axis import axes_over_strengths, mark_strengths
-from kerasreg.plots.style import LINE_COLORS, draw_spread
+from kerasreg.plots.styles import LINE_COLORS, draw_spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +51,7 @@ def plot_path(
         The axes.
 
     Raises:
+        TypeError: If `ax` is no axes of Matplotlib.
         ValueError: If the table lacks a column, has no such variable, or strengths that a
             logarithmic axis cannot show; if there is not one label a weight.
 
@@ -67,7 +68,7 @@ def plot_path(
     'log'
 
     References:
-        Efron, Hastie, Johnstone & Tibshirani, Least angle regression (2004), figure 1.
+        - Efron, Hastie, Johnstone & Tibshirani, Least angle regression (2004), figure 1.
     """
     check_columns("coefficients", coefficients, ("strength", "variable", "index", "value"))
     chosen = _of_variable(coefficients, variable)
@@ -144,6 +145,7 @@ def plot_sparsity(
         The axes.
 
     Raises:
+        TypeError: If `ax` is no axes of Matplotlib.
         ValueError: If the table lacks a column, has no such variable, or strengths that a
             logarithmic axis cannot show; for an unknown quantity.
 

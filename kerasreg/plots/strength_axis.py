@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kerasreg.arguments import float_between
-from kerasreg.plots.style import axes_or_new
+from kerasreg.plots.styles import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

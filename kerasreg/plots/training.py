@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasreg.plots.checks import check_columns, check_splits, rows_of
-from kerasreg.plots.style import SPLITS, axes_or_new, draw_spread
+from kerasreg.plots.styles import SPLITS, axes_or_new, draw_spread
 from kerasreg.tables import CURVE_COLUMNS, HISTOGRAM_COLUMNS
 
 if TYPE_CHECKING:
@@ -23,13 +23,14 @@ def plot_curves(curves: pd.DataFrame, quantity: str = "loss", ax: Axes | None = 
 
     Args:
         curves: Table with columns `epoch`, `split`, `quantity`, `value`.
-        quantity: Which quantity to draw.
+        quantity: Which quantity to draw: `loss`, `data_loss`, `penalty`, a metric.
         ax: Axes to draw into, or None for a new figure.
 
     Returns:
         The axes.
 
     Raises:
+        TypeError: If `ax` is no axes of Matplotlib.
         ValueError: If the table lacks a column, or has no such quantity.
 
     Example:
@@ -63,7 +64,8 @@ def plot_curves(curves: pd.DataFrame, quantity: str = "loss", ax: Axes | None = 
 def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | None = None) -> Axes:
     """Draws how the weights of one variable spread over the epochs, as an image.
 
-    Colour is the share of the weights in a bin, on a logarithmic scale; empty bins stay white.
+    Colour is the share of the weights in a bin, count / Σ counts of the epoch, on a logarithmic
+    scale from 1e-4 to 1; empty bins stay white. Each recorded epoch is a column.
 
     Args:
         weight_histograms: Table with columns `epoch`, `variable`, `bin_left`, `bin_right`,
@@ -75,6 +77,7 @@ def plot_histograms(weight_histograms: pd.DataFrame, variable: str, ax: Axes | N
         The axes.
 
     Raises:
+        TypeError: If `ax` is no axes of Matplotlib.
         ValueError: If the table lacks a column, or has no such variable.
 
     Example:

@@ -1,4 +1,15 @@
-"""Penalties: what a regularizer must know for everything else in kerasreg to work with it."""
+"""Penalties: what a regularizer must know for everything else in kerasreg to work with it.
+
+- for single weights: `ElasticNet` (with the lasso and ridge), `MCP`, `SCAD`, `LogSum`
+- for units, filters and features: `GroupLasso`, `SparseGroupLasso`
+- for activities: `KLSparsity`
+- for strengths from what is known of the weights: `laplace_prior`, `gaussian_prior`
+- for Keras's own L1, L2 and L1L2, which may be used as they are: `as_penalty`, `KerasPenalty`
+- for a penalty of your own: `Penalty`, `SeparablePenalty`
+
+`PENALTIES` lists the classes. All are instances of `keras.Regularizer`, for `kernel_regularizer=`
+and its like.
+"""
 
 from kerasreg.regularizers.activity import KLSparsity
 from kerasreg.regularizers.grouped import GroupLasso, SparseGroupLasso, block_soft_threshold

@@ -1,5 +1,7 @@
 """Penalties on the activities of a layer, for `activity_regularizer=`."""
 
+from __future__ import annotations
+
 import math
 
 import keras
@@ -57,8 +59,8 @@ class KLSparsity(Penalty):
     >>> layer = keras.layers.Dense(64, activation="sigmoid", activity_regularizer=KLSparsity(0.1))
 
     References:
-        Ng, CS294A lecture notes: Sparse autoencoder (2011), section 3, where β is λ. The tangents
-        are not in there.
+        - Ng, CS294A lecture notes: Sparse autoencoder (2011), section 3, where β is λ. The tangents
+          are not in there.
     """
 
     def __init__(self, strength: float = 0.01, target: float = 0.05):
@@ -137,4 +139,5 @@ class KLSparsity(Penalty):
         return (means - self.target) / (means * (1 - means))
 
     def get_config(self) -> dict[str, float]:
+        """The arguments of the constructor, as Keras saves them."""
         return {"strength": self.strength, "target": self.target}

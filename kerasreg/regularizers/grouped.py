@@ -1,5 +1,7 @@
 """Penalties that zero whole groups of weights: units, filters, features, rows of an embedding."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
@@ -59,10 +61,10 @@ def block_soft_threshold(
            [3.2, 0. ]])
 
     References:
-        Yuan & Lin, Model selection and estimation in regression with grouped variables, JRSS B
-        68 (2006), eq. 2.4, for the scalar threshold.
-        Deleu & Bengio, Structured sparsity inducing adaptive optimizers for deep learning (2021),
-        section 4, for a diagonal metric, with another iteration.
+        - Yuan & Lin, Model selection and estimation in regression with grouped variables, JRSS B 68
+          (2006), eq. 2.4, for the scalar threshold.
+        - Deleu & Bengio, Structured sparsity inducing adaptive optimizers for deep learning (2021),
+          section 4, for a diagonal metric, with another iteration.
     """
     w = real_tensor("w", w)
     check_threshold(threshold)
@@ -203,12 +205,15 @@ def _checked_groups(groups: Any) -> str:
 
 @keras.saving.register_keras_serializable(package="kerasreg")
 class GroupLasso(GroupedPenalty):
-    """Group lasso: strength·Σ_g √d_g·‖w_g‖₂, with d_g the number of weights in group g.
+    """Group lasso: units, filters or features become zero as a whole.
 
-    A group becomes zero as a whole or not at all. With `groups="outputs"` a group is what one
-    index of the last axis selects: all weights into a unit of a Dense layer, a filter of a
-    convolution. With `groups="inputs"` it is one index of the second to last axis: all weights
-    that leave a feature, an input channel of a convolution, a row of an embedding.
+        P(w) = λ·Σ_g √d_g·‖w_g‖₂
+
+    with λ = `strength` and d_g the number of weights in group g. A group becomes zero as a whole or
+    not at all. With `groups="outputs"` a group is what one index of the last axis selects: all
+    weights into a unit of a Dense layer, a filter of a convolution. With `groups="inputs"` it is
+    one index of the second to last axis: all weights that leave a feature, an input channel of a
+    convolution, a row of an embedding.
 
     An array with one axis is seen as of shape (1, n): a bias has n groups of one weight for
     "outputs", where the penalty is L1, and for "inputs" is one group, the weights of the constant
@@ -228,8 +233,8 @@ class GroupLasso(GroupedPenalty):
     >>> layer = keras.layers.Dense(10, kernel_regularizer=GroupLasso(0.01, groups="inputs"))
 
     References:
-        Yuan & Lin, Model selection and estimation in regression with grouped variables, JRSS B
-        68 (2006), eq. 2.1 with K_g = d_g·I.
+        - Yuan & Lin, Model selection and estimation in regression with grouped variables, JRSS B 68
+          (2006), eq. 2.1 with K_g = d_g·I.
     """
 
     def __init__(self, strength: float = 0.01, groups: str = "outputs"):
@@ -237,16 +242,19 @@ class GroupLasso(GroupedPenalty):
         self.groups = _checked_groups(groups)
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, as Keras saves them."""
         return {"strength": self.strength, "groups": self.groups}
 
 
 @keras.saving.register_keras_serializable(package="kerasreg")
 class SparseGroupLasso(GroupedPenalty):
-    """Sparse group lasso: strength·(l1_ratio·‖w‖₁ + (1 − l1_ratio)·Σ_g √d_g·‖w_g‖₂).
+    """Sparse group lasso: groups become zero as a whole, and single weights in the others.
 
-    Zeros whole groups, and single weights in the groups that stay. `l1_ratio=1` is the lasso,
-    `l1_ratio=0` is `GroupLasso`, where the groups are explained. Its prox, in a diagonal metric
-    too, is `soft_threshold` with threshold step_size·strength·l1_ratio and after it
+        P(w) = λ·(ρ·‖w‖₁ + (1 − ρ)·Σ_g √d_g·‖w_g‖₂)
+
+    with λ = `strength`, ρ = `l1_ratio` and d_g the number of weights in group g. `l1_ratio=1` is
+    the lasso, `l1_ratio=0` is `GroupLasso`, where the groups are explained. Its prox, in a diagonal
+    metric too, is `soft_threshold` with threshold step_size·strength·l1_ratio and after it
     `block_soft_threshold` with step_size·strength·(1 − l1_ratio)·√d_g.
 
     Args:
@@ -265,8 +273,8 @@ class SparseGroupLasso(GroupedPenalty):
            [0.        , 0.        ]], dtype=float32)
 
     References:
-        Simon, Friedman, Hastie & Tibshirani, A sparse-group lasso, JCGS 22 (2013), eq. 3, and
-        eq. 12 for the prox.
+        - Simon, Friedman, Hastie & Tibshirani, A sparse-group lasso, JCGS 22 (2013), eq. 3, and
+          eq. 12 for the prox.
     """
 
     def __init__(self, strength: float = 0.01, l1_ratio: float = 0.5, groups: str = "outputs"):
@@ -275,4 +283,5 @@ class SparseGroupLasso(GroupedPenalty):
         self.groups = _checked_groups(groups)
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, as Keras saves them."""
         return {"strength": self.strength, "l1_ratio": self.l1_ratio, "groups": self.groups}

@@ -1,5 +1,7 @@
 """Keras's own L1, L2 and L1L2, seen through the contract of a penalty."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras
@@ -21,13 +23,21 @@ BUILTIN = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
 class KerasPenalty(AbsolutePlusSquare):
     """`keras.regularizers.L1`, `L2` or `L1L2` with prox, optimality check and strength.
 
-    P(w, strength) = strength·regularizer(w) = strength·(l1·‖w‖₁ + l2·‖w‖²). Its own strength is
-    1: the factors of the Keras regularizer are kept, and a path multiplies them. The value is
-    computed by the Keras regularizer itself, so that value and automatic gradient are exactly
-    those that it puts into the loss.
+        P(w, strength) = strength·regularizer(w) = strength·(l1·‖w‖₁ + l2·‖w‖²)
+
+    Its prox with step size t is
+
+        sign(w)·max(|w| − t·strength·l1, 0) / (1 + 2·t·strength·l2).
+
+    Its own strength is 1: the factors of the Keras regularizer are kept, and a path multiplies
+    them. The value is computed by the Keras regularizer itself, so that value and automatic
+    gradient are exactly those that it puts into the loss.
 
     Args:
         regularizer: An instance of `keras.regularizers.L1`, `L2` or `L1L2`.
+
+    Raises:
+        TypeError: For anything else, a subclass of them too, which may compute anything.
 
     Example:
 
@@ -55,10 +65,11 @@ class KerasPenalty(AbsolutePlusSquare):
         return strength * self.l1, strength * self.l2
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, as Keras saves them."""
         return {"regularizer": keras.saving.serialize_keras_object(self.regularizer)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "KerasPenalty":
+    def from_config(cls, config: dict[str, Any]) -> KerasPenalty:
         return cls(keras.saving.deserialize_keras_object(config["regularizer"]))
 
 

@@ -1,5 +1,7 @@
 """Penalties that leave large weights alone: not convex, separable, with the prox of every step."""
 
+from __future__ import annotations
+
 import keras
 from keras import ops
 
@@ -47,10 +49,10 @@ class MCP(SeparablePenalty):
     array([0., 1., 3.], dtype=float32)
 
     References:
-        Zhang, Nearly unbiased variable selection under minimax concave penalty, Annals of
-        Statistics 38 (2010), eq. 2.2.
-        Breheny & Huang, Coordinate descent algorithms for nonconvex penalized regression (2011),
-        eq. 2.6, for t = 1; for t >= γ derived as above.
+        - Zhang, Nearly unbiased variable selection under minimax concave penalty, Annals of
+          Statistics 38 (2010), eq. 2.2.
+        - Breheny & Huang, Coordinate descent algorithms for nonconvex penalized regression (2011),
+          eq. 2.6, for t = 1; for t >= γ derived as above.
     """
 
     def __init__(self, strength: float = 0.01, gamma: float = 3.0):
@@ -74,6 +76,7 @@ class MCP(SeparablePenalty):
         return _signed(ops.where(is_convex, firm, hard), w)
 
     def get_config(self) -> dict[str, float]:
+        """The arguments of the constructor, as Keras saves them."""
         return {"strength": self.strength, "gamma": self.gamma}
 
 
@@ -109,8 +112,8 @@ class SCAD(SeparablePenalty):
     array([0. , 0.5, 2. , 4. ], dtype=float32)
 
     References:
-        Fan & Li, Variable selection via nonconcave penalized likelihood and its oracle
-        properties, JASA 96 (2001), eqs. 2.7 and 2.8 (the prox for t = 1).
+        - Fan & Li, Variable selection via nonconcave penalized likelihood and its oracle
+          properties, JASA 96 (2001), eqs. 2.7 and 2.8 (the prox for t = 1).
     """
 
     def __init__(self, strength: float = 0.01, a: float = 3.7):
@@ -144,16 +147,19 @@ class SCAD(SeparablePenalty):
         return _signed(ops.where(is_convex, smooth, hard), w)
 
     def get_config(self) -> dict[str, float]:
+        """The arguments of the constructor, as Keras saves them."""
         return {"strength": self.strength, "a": self.a}
 
 
 @keras.saving.register_keras_serializable(package="kerasreg")
 class LogSum(SeparablePenalty):
-    """Log-sum penalty: strength·ε·Σᵢ log(1 + |wᵢ|/ε).
+    """Log-sum penalty: L1 near zero, and less and less steep from there.
 
-    The slope just right of zero is `strength`, as for the other penalties of this family; at a
-    weight w it has fallen to strength·ε/(ε + |w|). ε = `epsilon` stays when a call replaces the
-    strength. Other parametrizations:
+        P(w) = λ·ε·Σᵢ log(1 + |wᵢ|/ε)
+
+    with λ = `strength` and ε = `epsilon`. The slope just right of zero is `strength`, as for the
+    other penalties of this family; at a weight w it has fallen to strength·ε/(ε + |w|). ε
+    stays when a call replaces the strength. Other parametrizations:
 
     - Candès, Wakin & Boyd: Σ log(|wᵢ| + ε) is LogSum(1/ε, ε) plus a constant;
     - skglm: `LogSumPenalty(alpha=strength·ε, eps=ε)`;
@@ -181,9 +187,9 @@ class LogSum(SeparablePenalty):
     array([0.      , 0.      , 2.732051], dtype=float32)
 
     References:
-        Candès, Wakin & Boyd, Enhancing sparsity by reweighted l1 minimization (2008), eq. 2.4.
-        Prater-Bennette, Shen & Tripp, The proximity operator of the log-sum penalty (2022),
-        theorem 2, where the threshold has no closed form: here the two values are compared.
+        - Candès, Wakin & Boyd, Enhancing sparsity by reweighted l1 minimization (2008), eq. 2.4.
+        - Prater-Bennette, Shen & Tripp, The proximity operator of the log-sum penalty (2022),
+          theorem 2, where the threshold has no closed form: here the two values are compared.
     """
 
     def __init__(self, strength: float = 0.01, epsilon: float = 0.1):
@@ -211,4 +217,5 @@ class LogSum(SeparablePenalty):
         return _signed(ops.where(is_zero, 0.0, larger), w)
 
     def get_config(self) -> dict[str, float]:
+        """The arguments of the constructor, as Keras saves them."""
         return {"strength": self.strength, "epsilon": self.epsilon}

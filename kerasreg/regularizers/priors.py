@@ -1,5 +1,7 @@
 """Penalties as priors: the strength at which training finds the most probable weights."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
@@ -39,7 +41,7 @@ def laplace_prior(scale: float, n_samples: int, noise_scale: float | None = None
     ElasticNet(strength=0.002, l1_ratio=1.0)
 
     References:
-        Tibshirani, Regression shrinkage and selection via the lasso, JRSS B 58 (1996), section 5.
+        - Tibshirani, Regression shrinkage and selection via the lasso, JRSS B 58 (1996), section 5.
     """
     return ElasticNet(_strength(scale, 1, n_samples, noise_scale), l1_ratio=1.0)
 
@@ -69,7 +71,7 @@ def gaussian_prior(scale: float, n_samples: int, noise_scale: float | None = Non
     ElasticNet(strength=0.0005, l1_ratio=0.0)
 
     References:
-        Bishop, Pattern Recognition and Machine Learning (2006), eqs. 1.66 and 1.67.
+        - Bishop, Pattern Recognition and Machine Learning (2006), eqs. 1.66 and 1.67.
     """
     return ElasticNet(_strength(scale, 2, n_samples, noise_scale), l1_ratio=0.0)
 

@@ -40,8 +40,8 @@ def soft_threshold(w: Tensor, threshold: Tensor) -> Tensor:
     array([2., 0.])
 
     References:
-        Donoho & Johnstone, Ideal spatial adaptation by wavelet shrinkage, Biometrika 81 (1994),
-        eq. 2.
+        - Donoho & Johnstone, Ideal spatial adaptation by wavelet shrinkage, Biometrika 81 (1994),
+          eq. 2.
     """
     w = real_tensor("w", w)
     check_threshold(threshold)
@@ -179,15 +179,19 @@ class AbsolutePlusSquare(SeparablePenalty):
 
 @keras.saving.register_keras_serializable(package="kerasreg")
 class ElasticNet(AbsolutePlusSquare):
-    """Elastic net: strength·(l1_ratio·‖w‖₁ + (1 − l1_ratio)/2·‖w‖²).
+    """Elastic net: L1, which makes zeros, and the square of L2, which shrinks.
 
-    `l1_ratio=1` is the lasso's penalty, `l1_ratio=0` is ridge. Mind the ½: it is scikit-learn's
-    form, while `keras.regularizers.L1L2(l1, l2)` is l1·‖w‖₁ + l2·‖w‖² without it, so
+        P(w) = λ·(ρ·‖w‖₁ + (1 − ρ)/2·‖w‖²)
+
+    with λ = `strength` and ρ = `l1_ratio`. `l1_ratio=1` is the lasso's penalty, `l1_ratio=0` is
+    ridge. Mind the ½: it is scikit-learn's form, while `keras.regularizers.L1L2(l1, l2)` is l1·‖w‖₁
+    + l2·‖w‖² without it, so
 
         ElasticNet(strength, l1_ratio) = L1L2(strength·l1_ratio, strength·(1 − l1_ratio)/2).
 
-    Its prox is sign(w)·max(|w| − t·λ·ρ, 0) / (1 + t·λ·(1 − ρ)) with t = `step_size`,
-    λ = `strength`, ρ = `l1_ratio`.
+    Its prox with step size t is
+
+        sign(w)·max(|w| − t·λ·ρ, 0) / (1 + t·λ·(1 − ρ)).
 
     Args:
         strength: λ, a finite float >= 0. Defaults to 0.01.
@@ -203,9 +207,9 @@ class ElasticNet(AbsolutePlusSquare):
     5.5
 
     References:
-        Zou & Hastie, Regularization and variable selection via the elastic net, JRSS B 67
-        (2005), eq. 3, in the parametrization of `sklearn.linear_model.ElasticNet`.
-        Parikh & Boyd, Proximal Algorithms (2014), section 6.5.3, for the prox.
+        - Zou & Hastie, Regularization and variable selection via the elastic net, JRSS B 67 (2005),
+          eq. 3, in the parametrization of `sklearn.linear_model.ElasticNet`.
+        - Parikh & Boyd, Proximal Algorithms (2014), section 6.5.3, for the prox.
     """
 
     def __init__(self, strength: float = 0.01, l1_ratio: float = 0.5):
@@ -234,4 +238,5 @@ class ElasticNet(AbsolutePlusSquare):
         return strength * self.l1_ratio, strength * (1 - self.l1_ratio) / 2
 
     def get_config(self) -> dict[str, float]:
+        """The arguments of the constructor, as Keras saves them."""
         return {"strength": self.strength, "l1_ratio": self.l1_ratio}

@@ -1,5 +1,7 @@
 """The relaxed lasso: train on without the penalties, while zeros stay zero."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +16,7 @@ from kerasreg.held_regularizers import held_regularizers, put_regularizers
 from kerasreg.proximal_optimizer import without_state
 from kerasreg.regularizers import scaled_regularizer
 from kerasreg.surgery.places import places
-from kerasreg.surgery.regularize import forget_programs
+from kerasreg.surgery.regularizing import forget_programs
 from kerasreg.typing import Samples, SamplesOrDataset
 from kerasreg.variables import values_of
 
@@ -51,12 +53,13 @@ def refit_support(
         **fit_arguments: Passed on to `model.fit`: `epochs`, `batch_size`, `callbacks`, ….
 
     Returns:
-        What `model.fit` returns.
+        What `model.fit` returns, the `History`.
 
     Raises:
         ValueError: If the model is not compiled, has no exact zeros, or `relaxation` is not
             between 0 and 1.
-        TypeError: If `relaxation` is not 0 and there is a regularizer of unknown kind.
+        TypeError: If `model` is no Keras model; if `relaxation` is not 0 and there is a regularizer
+            of unknown kind.
 
     Example:
 
@@ -69,7 +72,7 @@ def refit_support(
     [0.0, 1.0]
 
     References:
-        Meinshausen, Relaxed Lasso (2007), eq. 4, with φ = relaxation.
+        - Meinshausen, Relaxed Lasso (2007), eq. 4, with φ = relaxation.
     """
     checked_model(model)
     relaxation = finite_float("relaxation", relaxation, minimum=0, maximum=1)
@@ -102,7 +105,8 @@ def fixed_support(model: keras.Model) -> Iterator[None]:
         model: A built Keras model with exact zeros.
 
     Raises:
-        ValueError: If there are none.
+        TypeError: If `model` is no Keras model.
+        ValueError: If it has no exact zeros.
 
     Example:
 

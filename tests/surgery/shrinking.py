@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from kerasreg.surgery.shrink import shrink
+from kerasreg.surgery.shrinking import shrink
 
 # The analysis is NumPy's on every backend, and JAX compiles every initializer for every shape.
 once = pytest.mark.tensorflow

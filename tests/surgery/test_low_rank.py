@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from kerasreg.surgery.low_rank import low_rank
+from kerasreg.surgery.factoring import low_rank
 
 # NumPy's way with TensorFlow's variables.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from kerasreg.surgery.shrink import shrink
+from kerasreg.surgery.shrinking import shrink
 from tests.surgery.shrinking import kill, mlp, once, put, randomize, sizes, values
 
 # NumPy's way with TensorFlow's variables when Keras saves, let through by `pytest.warns`.

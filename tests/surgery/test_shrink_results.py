@@ -11,7 +11,7 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 import kerasreg
-from kerasreg.surgery.shrink import shrink
+from kerasreg.surgery.shrinking import shrink
 from tests.surgery.shrinking import (
     conv_net,
     inputs_of,

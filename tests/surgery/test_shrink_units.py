@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerasreg.surgery.shrink import shrink
+from kerasreg.surgery.shrinking import shrink
 from tests.surgery.shrinking import kill, mlp, once, put, sizes
 
 # NumPy's way with TensorFlow's variables when Keras saves, let through by `pytest.warns`.

@@ -51,11 +51,22 @@ RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
 class Audit:
     """What `audit` has found; printed, it reads as a report.
 
-    Attributes:
+    Args:
         name: The name of the model.
-        variables: A table with a row for each weight and each activity regularizer.
-        warnings: A table with a row for each fault, empty for a model without one.
+        variables: A table with a row for each weight and each activity regularizer; columns
+            `variable`, `shape`, `n_weights`, `trainable`, `regularizer`, `penalty`, `regularized`.
+        warnings: A table with a row for each fault, empty for a model without one; columns
+            `where`, `warning`, `explanation`, `fix`.
         notes: Sentences on what was not checked, and on how Keras counts activity penalties.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, bias_regularizer="l2")])
+    >>> found = kerasreg.surgery.audit(model)
+    >>> found.variables[["variable", "n_weights"]].to_numpy().tolist()
+    [['dense/kernel', 3], ['dense/bias', 1]]
+    >>> found.warnings["fix"].tolist()
+    ['kerasreg.surgery.regularize(model, {"dense/bias": None})']
     """
 
     name: str

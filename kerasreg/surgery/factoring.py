@@ -30,6 +30,16 @@ class LowRank:
         ranks: A row for each Dense layer with the columns `layer`, `inputs`, `units`, `rank` (of
             its weights now), `error` (relative, in the Frobenius norm; 0 where the layer stays),
             `parameters` and `parameters_after`.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, use_bias=False)])
+    >>> model.set_weights([np.diag([1.0, 0.0, 0.0, 0.0])])
+    >>> result = kerasreg.surgery.low_rank(model, 0.01)
+    >>> result.ranks[["rank", "error", "parameters", "parameters_after"]].to_numpy().tolist()
+    [[1.0, 0.0, 16.0, 8.0]]
+    >>> [layer.name for layer in result.model.layers]
+    ['dense_factor', 'dense']
     """
 
     model: keras.Model
@@ -39,9 +49,9 @@ class LowRank:
 def low_rank(model: keras.Model, tolerance: float) -> LowRank:
     """A model whose Dense layers are products of smaller ones where that has fewer weights.
 
-    With W = U diag(s) Vᵀ and the smallest rank r for which
+    With W = U diag(s) Vᵀ, singular values s₁ ≥ s₂ ≥ …, and the smallest rank r for which
 
-        ‖W − U_r diag(s_r) V_rᵀ‖_F ≤ tolerance · ‖W‖_F,
+        W ≈ W_r = (U_r diag(s_r)) V_rᵀ,    ‖W − W_r‖_F = √(Σ_{k>r} s_k²) ≤ tolerance·‖W‖_F,
 
     a layer of n inputs and m units becomes one of r units without bias and activation, named
     `<name>_factor`, and one of m units with the name, bias and activation of the old, if
@@ -57,7 +67,9 @@ def low_rank(model: keras.Model, tolerance: float) -> LowRank:
         A `LowRank` with `.model` and `.ranks`.
 
     Raises:
-        ValueError: If the model is not built, is subclassed, or `tolerance` is not in (0, 1).
+        TypeError: If `model` is no Keras model.
+        ValueError: If the model is not built, is subclassed or has weights that are not finite,
+            or `tolerance` is not in (0, 1).
 
     Example:
 
@@ -68,9 +80,9 @@ def low_rank(model: keras.Model, tolerance: float) -> LowRank:
     [[1, 12]]
 
     References:
-        Eckart & Young, The approximation of one matrix by another of lower rank (1936).
-        Denton, Zaremba, Bruna, LeCun & Fergus, Exploiting linear structure within convolutional
-        networks for efficient evaluation (2014).
+        - Eckart & Young, The approximation of one matrix by another of lower rank (1936).
+        - Denton, Zaremba, Bruna, LeCun & Fergus, Exploiting linear structure within convolutional
+          networks for efficient evaluation (2014).
     """
     import pandas as pd
 

@@ -63,8 +63,8 @@ def regularize(model: keras.Model, rules: Mapping[Any, Regularizer | str | None]
         ValueError: If the model is not built, a rule matches nothing, its name means two things,
             or a regularizer cannot take the weights. The model is then unchanged.
         RuntimeError: On JAX in the middle of a `fit`, whose step cannot learn of it.
-        TypeError: If a key or a regularizer is none; if the model's optimizer is a proximal one
-            that does not know the regularizer.
+        TypeError: If `model` is no Keras model; if a key or a regularizer is none; if the
+            model's optimizer is a proximal one that does not know the regularizer.
 
     Warns:
         UserWarning: If there are weights whose regularizer a `.keras` file loses, naming them.

@@ -49,6 +49,17 @@ class Shrunk:
         layers: Columns `layer`, `class`, `before`, `after`: units, filters or embedding
             dimensions of each layer that has them.
         left_whole: For each layer of which nothing may be removed, the reason.
+
+    Example:
+
+    >>> hidden = keras.layers.Dense(3, use_bias=False)
+    >>> model = keras.Sequential([keras.Input((2,)), hidden, keras.layers.Dense(1)])
+    >>> hidden.set_weights([np.array([[1.0, 0.0, 2.0], [3.0, 0.0, 4.0]])])
+    >>> result = kerasreg.surgery.shrink(model, timed=False)
+    >>> result.table[["quantity", "before", "after"]].head(2).to_numpy().tolist()
+    [['parameters', 10.0, 7.0], ['non_zero_parameters', 7.0, 6.0]]
+    >>> result.left_whole
+    {'dense_1': 'its units are outputs of the model'}
     """
 
     model: keras.Model
@@ -67,7 +78,8 @@ def shrink(
 ) -> Shrunk:
     """A smaller model with the same outputs: dead units, filters and channels are taken out.
 
-    A unit goes if its value at inference cannot matter:
+    For every input x, f_after(x) = f_before(x) up to rounding, which is checked on `x`. A unit
+    goes if its value at inference cannot matter:
 
     - *out*: everything that stays has only zero weights from it, or
     - *in*: it is the same number c for every input, since all its weights are zero or come from
@@ -101,8 +113,9 @@ def shrink(
         process without kerasreg.
 
     Raises:
+        TypeError: If `model` is no Keras model.
         ValueError: If the model is not built or cannot be copied, or an argument is invalid.
-        RuntimeError: If the outputs differ by more than `tolerance`.
+        RuntimeError: If the outputs differ by more than `tolerance`, or are not finite.
 
     Example:
 
@@ -114,9 +127,9 @@ def shrink(
     [[3, 2], [1, 1]]
 
     References:
-        Wen, Wu, Wang, Chen & Li, Learning structured sparsity in deep neural networks (2016).
-        Liu, Li, Shen, Huang, Yan & Zhang, Learning efficient convolutional networks through
-        network slimming (2017), whose γ are zero only up to a threshold; here they are zero.
+        - Wen, Wu, Wang, Chen & Li, Learning structured sparsity in deep neural networks (2016).
+        - Liu, Li, Shen, Huang, Yan & Zhang, Learning efficient convolutional networks through
+          network slimming (2017), whose γ are zero only up to a threshold; here they are zero.
     """
     checked_model(model)
     refuse_dataset("x", x)

@@ -53,12 +53,20 @@ _STYLE: dict[Any, Any] = {
 def style() -> Iterator[None]:
     """The look that all figures share: readable at half size, colour-blind safe.
 
+    A context, or a decorator of a function that draws: Matplotlib's settings are set within it,
+    and after it they are what they were.
+
     Example:
 
     >>> falling = {"epoch": range(1, 51), "value": np.exp(-np.arange(50) / 10)}
     >>> curves = pd.DataFrame({**falling, "split": "train", "quantity": "loss"})
     >>> with kerasreg.plots.style():
     ...     axes = kerasreg.plots.plot_curves(curves)
+    >>> axes.xaxis.label.get_fontsize()
+    12.0
+
+    References:
+        - Okabe & Ito, Color Universal Design (2008), for the palette.
     """
     import matplotlib
 
