@@ -48,7 +48,7 @@ coverage: $(VENV)/installed-test $(VENV)/installed-test-jax
 	$(BIN)/python -m coverage report
 
 docs: $(VENV)/installed-docs
-	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python docs/pages.py build/docs
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python .docs/pages.py build/docs
 
 lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff check .

@@ -1,4 +1,4 @@
-"""The API's pages, from the docstrings: `python docs/pages.py build/docs`."""
+"""The API's pages, from the docstrings: `python .docs/pages.py build/docs`."""
 
 import sys
 from pathlib import Path
