@@ -137,7 +137,7 @@ def wine(*, validation: float = 0.2, test: float = 0.2, seed: int = 0) -> Datase
     ('alcohol', 'malic_acid')
 
     References:
-        - Forina et al., Wine, UCI Machine Learning Repository (1991), as
+        - Forina et al., Wine, UCI Machine Learning Repository, as
           `sklearn.datasets.load_wine` has it.
     """
     from sklearn.datasets import load_wine

@@ -45,7 +45,7 @@ def mnist(*, validation: float = 0.2, seed: int = 0) -> Dataset:
 
     References:
         - LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document recognition
-          (1998), section III.A.
+          (1998).
     """
     return _images(keras.datasets.mnist.load_data, ["mnist.npz"], "", validation, seed)
 
@@ -112,8 +112,7 @@ def imdb(*, n_words: int = 1000, validation: float = 0.2, seed: int = 0) -> Data
     (20000, 500)
 
     References:
-        - Maas, Daly, Pham, Huang, Ng & Potts, Learning word vectors for sentiment analysis (2011),
-          section 4.3.
+        - Maas, Daly, Pham, Huang, Ng & Potts, Learning word vectors for sentiment analysis (2011).
     """
     whole_number("n_words", n_words, minimum=1)
     # Keras adds 3 to a word's rank, which begins at 1: lower numbers stand for padding, the start
