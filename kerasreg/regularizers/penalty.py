@@ -116,7 +116,8 @@ class Penalty(keras.Regularizer):
 
         Returns:
             A scalar tensor; inf if no strength does it (a penalty that is smooth at zero), 0 if
-            the gradient is zero everywhere.
+            the gradient is zero everywhere. 0 also if every strength > 0 makes w = 0 stationary (a
+            penalty whose slope is infinite at zero).
         """
         return self._strength_max(floating_tensor("grad", grad))
 
