@@ -1,6 +1,7 @@
 """Penalties: what a regularizer must know for everything else in kerasreg to work with it."""
 
 from kerasreg.regularizers.activity import KLSparsity
+from kerasreg.regularizers.checking import check_penalty
 from kerasreg.regularizers.grouped import GroupLasso, SparseGroupLasso, block_soft_threshold
 from kerasreg.regularizers.keras_builtin import KerasPenalty, as_penalty, scaled_regularizer
 from kerasreg.regularizers.nonconvex import MCP, SCAD, LogSum
@@ -33,6 +34,7 @@ __all__ = [
     "SparseGroupLasso",
     "as_penalty",
     "block_soft_threshold",
+    "check_penalty",
     "gaussian_prior",
     "laplace_prior",
     "scaled_regularizer",
