@@ -10,6 +10,7 @@ from kerasreg.regularizers.priors import gaussian_prior, laplace_prior
 from kerasreg.regularizers.separable import ElasticNet, SeparablePenalty, soft_threshold
 
 # One line a penalty: the parametrized tests, and whatever walks over the family, read this list.
+# Its name stands in `__all__` too, which type checkers read as text.
 PENALTIES: tuple[type[Penalty], ...] = (
     ElasticNet,
     GroupLasso,

@@ -8,6 +8,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, enet_path
 
+import kerasreg
 from kerasreg.regularizers import (
     MCP,
     PENALTIES,
@@ -42,6 +43,10 @@ def test_every_public_penalty_has_a_case():
     """Of a separable one a case is derived; any other has to have one, see cases.py."""
     tested = {type(case.draw(np.random.default_rng(0))[0]) for case in CASES}
     assert {*PENALTIES, KerasPenalty} <= tested
+
+
+def test_every_penalty_is_public():
+    assert {kind.__name__ for kind in PENALTIES} <= set(kerasreg.regularizers.__all__)
 
 
 def test_the_case_of_a_penalty_without_one_knows_its_formula():
