@@ -11,6 +11,7 @@ from kerasreg.optimizers import (
     ProximalAdagrad,
     ProximalAdam,
     ProximalAdamW,
+    ProximalNadam,
     ProximalRMSprop,
     ProximalSGD,
 )
@@ -98,6 +99,9 @@ OPTIMIZERS = {
         weight_decay=0.0,
         lasso={"learning_rate": 0.01},
         lasso_steps=1500,
+    ),
+    "nadam": tried(
+        ProximalNadam, reference.Nadam, 0.05, lasso={"learning_rate": 0.01}, lasso_steps=1500
     ),
     "rmsprop": tried(
         ProximalRMSprop, reference.RMSprop, 0.02, lasso={"learning_rate": 0.01}, lasso_steps=1500
