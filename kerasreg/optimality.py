@@ -18,6 +18,7 @@ import numpy as np
 from kerasreg.arguments import finite_float
 from kerasreg.duality import duality_gap
 from kerasreg.gradients import DataGradient
+from kerasreg.regularizers import Penalty
 from kerasreg.typing import Loss, Samples
 from kerasreg.variables import named_variables, penalty_of, values_of
 
@@ -179,7 +180,8 @@ def strength_max(
         batch_size: Samples a pass, an int >= 1.
 
     Returns:
-        A float >= 0; inf if no factor does it, as for L2, which is smooth at zero.
+        A float >= 0; inf if no factor does it, as for L2, which is smooth at zero; 0 if every
+        factor > 0 does it, as for a penalty whose slope is infinite at zero.
 
     Raises:
         TypeError: If `model` is no Keras model; for a regularizer without a known largest
@@ -198,6 +200,23 @@ def strength_max(
     References:
         - Friedman, Hastie & Tibshirani, Regularization paths for generalized linear models via
           coordinate descent (2010), section 2.5.
+    """
+    at_zero = at_zero_weights(model, x, y, loss, sample_weight=sample_weight, batch_size=batch_size)
+    return max(factor_for_zero(penalty, gradient) for penalty, gradient in at_zero)
+
+
+def at_zero_weights(
+    model: keras.Model,
+    x: Samples,
+    y: Samples,
+    loss: Loss,
+    *,
+    sample_weight: Samples | None = None,
+    batch_size: int = 1024,
+) -> list[tuple[Penalty, np.ndarray]]:
+    """Each penalty and its gradient of the data loss, where all but the free bias is zero.
+
+    Arguments and errors are those of `strength_max`.
     """
     data_gradient = DataGradient(
         model, x, y, loss, sample_weight=sample_weight, batch_size=batch_size
@@ -239,12 +258,26 @@ def strength_max(
                 "the best bias for them is infinite. Pass samples of more than one class"
             ) from None
         raise
-    factors = [
-        _ratio(float(penalty.strength_max(gradient)), penalty.strength)
+    return [
+        (penalty, gradient)
         for penalty, gradient in zip(penalties, gradients, strict=True)
-        if penalty
+        if penalty is not None
     ]
-    return max(factors)
+
+
+def factor_for_zero(penalty: Penalty, gradient: np.ndarray) -> float:
+    """The smallest factor on the penalty's own strength at which zero is stationary."""
+    if penalty.strength > 0:
+        return float(penalty.strength_max(gradient)) / penalty.strength
+    return math.inf if gradient.any() else 0.0  # a penalty of strength 0 makes nothing zero
+
+
+def zero_is_always_stationary(penalty: Penalty, shape: tuple[int, ...]) -> bool:
+    """Whether no gradient moves zero at any strength > 0, as where the slope is infinite there.
+
+    Then zero is a stationary point beside others, and says nothing of where training ends.
+    """
+    return float(penalty.strength_max(np.ones(shape, "float32"))) == 0
 
 
 def has_one_layer(model: keras.Model) -> bool:
@@ -317,10 +350,3 @@ def _at_fitted_bias(
         "convex in it, and features that are not far from zero compared with their spread. "
         f"Received: a bias gradient of {np.linalg.norm(slope):.3g} that is left"
     )
-
-
-def _ratio(strength: float, own: float) -> float:
-    """A strength in units of the penalty's own; a penalty of strength 0 makes nothing zero."""
-    if own > 0:
-        return strength / own
-    return math.inf if strength > 0 else 0.0

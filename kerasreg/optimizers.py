@@ -39,6 +39,7 @@ __all__ = [
     "ProximalAdagrad",
     "ProximalAdam",
     "ProximalAdamW",
+    "ProximalNadam",
     "ProximalOptimizer",
     "ProximalRMSprop",
     "ProximalSGD",
@@ -170,6 +171,36 @@ class ProximalAdamW(ProximalAdam, keras.optimizers.AdamW):
         - Loshchilov & Hutter, Decoupled Weight Decay Regularization (arXiv:1711.05101), algorithm
           2; see `ProximalAdam` for the prox.
     """
+
+
+@keras.saving.register_keras_serializable(package="kerasreg")
+class ProximalNadam(ProximalOptimizer, keras.optimizers.Nadam):
+    """Nadam, whose penalties are applied by their prox in Nadam's own metric.
+
+    With Nadam's average m̂ of the data gradient, which looks a step ahead, the corrected average v̂
+    of its square, learning rate η and coordinates i,
+
+        w ← P.prox(w − t·m̂, step_size=t),    tᵢ = η / (√v̂ᵢ + ε).
+
+    Args:
+        As for `keras.optimizers.Nadam`.
+
+    Example:
+
+    >>> dense = keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L1(0.1))
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> model.compile(kerasreg.optimizers.ProximalNadam(1e-3), "mse")
+
+    References:
+        Dozat, Incorporating Nesterov momentum into Adam (2016), algorithm 2; see `ProximalAdam`
+        for the prox.
+    """
+
+    def _step_size(self, index: int, learning_rate: Any) -> Any:
+        velocity = self._velocities[index]
+        step = ops.cast(self.iterations + 1, velocity.dtype)
+        corrected = velocity / (1 - ops.power(ops.cast(self.beta_2, velocity.dtype), step))
+        return learning_rate / (ops.sqrt(corrected) + self.epsilon)
 
 
 @keras.saving.register_keras_serializable(package="kerasreg")

@@ -20,12 +20,17 @@ _COMPILED_FROM = 2**16
 class ProximalOptimizer(keras.optimizers.Optimizer):
     """What the proximal optimizers share; it stands before a Keras optimizer among the bases.
 
-    An optimizer of another kind says in `_step_size` in which metric it moves::
+    An optimizer of another kind says in `_step_size` in which metric it moves: by what its update
+    multiplies the gradient, or its average, of each weight, after that update; a scalar or an
+    array of the shape of the variable. `index` is the place of the variable in its state::
 
         @keras.saving.register_keras_serializable(package="mine")
         class ProximalAdamax(ProximalOptimizer, keras.optimizers.Adamax):
             def _step_size(self, index, learning_rate):
                 return learning_rate / (self._u[index] + self.epsilon)
+
+    Where the update has momentum besides, as that of SGD, `_proximal_step` does more: see
+    `kerasreg.optimizers.ProximalSGD`.
 
     `strength_scale`, a scalar variable, multiplies the strengths of all penalties in the prox. It
     is 1 unless something sets it.

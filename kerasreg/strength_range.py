@@ -25,7 +25,12 @@ from kerasreg.checks import checked_samples, is_dataset, keras_optimizer
 from kerasreg.copies import copy_with, fresh_values
 from kerasreg.grid import train_grid
 from kerasreg.losses import check_losses
-from kerasreg.optimality import has_one_layer, strength_max
+from kerasreg.optimality import (
+    at_zero_weights,
+    factor_for_zero,
+    has_one_layer,
+    zero_is_always_stationary,
+)
 from kerasreg.tensorflow_only import tf
 from kerasreg.training import check_loop_settings
 from kerasreg.training_data import build_for
@@ -61,10 +66,10 @@ def largest_strength(
     """The strength with which a path begins: from it on nothing is left of the penalized weights.
 
     For a model with one layer of weights it is `kerasreg.optimality.strength_max`, exact. For a
-    deeper one, or where that is infinite as for L2, the model is trained for a quarter of the
-    epochs (at least 5, at most all) at `n_strengths` strengths, or 49 if these are fewer, over
-    twelve decades; a path of as many strengths and one seed then uses its program. The answer
-    is the smallest strength from which on
+    deeper one, or where that says nothing (infinite as for L2, or 0 as for a penalty whose slope is
+    infinite at zero), the model is trained for a quarter of the epochs (at least 5, at most all)
+    at `n_strengths` strengths, or 49 if these are fewer, over twelve decades; a path of as many
+    strengths and one seed then uses its program. The answer is the smallest strength from which on
 
     - every penalized weight is an exact zero, under a proximal optimizer;
     - else the norm of the penalized weights has done 95 % of its way from the smallest strength
@@ -195,12 +200,17 @@ def _smallest_from_which_on(gone: Any, diverged: Any, strengths: np.ndarray) -> 
 
 
 def _exact(model: keras.Model, x: Any, y: Any, loss: Any, sample_weight: Any) -> float:
-    """strength_max where there is one, else inf."""
+    """strength_max where it says where training ends, else inf; 0 if the gradient is zero."""
     if not model.built or y is None or not has_one_layer(model):
         return math.inf
     if any(layer.activity_regularizer for layer in model._flatten_layers()):
         return math.inf
-    return strength_max(model, x, y, loss, sample_weight=sample_weight)
+    at_zero = at_zero_weights(model, x, y, loss, sample_weight=sample_weight)
+    if not any(gradient.any() for _, gradient in at_zero):
+        return 0.0
+    if any(zero_is_always_stationary(penalty, gradient.shape) for penalty, gradient in at_zero):
+        return math.inf
+    return max(factor_for_zero(penalty, gradient) for penalty, gradient in at_zero)
 
 
 def _balance(model: keras.Model, x: Any, y: Any, loss: Any, seed: int) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["Histogram", "TrainingRecord"]
 
 CURVE_COLUMNS = ("epoch", "split", "quantity", "value")
-WEIGHT_MEASURES = ("n_zero", "l1_norm", "l2_norm", "max_abs")
-WEIGHT_COLUMNS = ("epoch", "variable", "n_weights", *WEIGHT_MEASURES)
+# A column of every table of weights by its name, which begins with n_ for a number of weights; of
+# an array of shape (members, weights). The order is that of the columns.
+WEIGHT_MEASURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "n_zero": lambda w: w.shape[1] - np.count_nonzero(w, axis=1),
+    "l1_norm": lambda w: np.abs(w).sum(axis=1),
+    # A product for each member by itself, so that its rounding does not depend on the others.
+    "l2_norm": lambda w: np.sqrt(np.matmul(w[:, None, :], w[:, :, None])[:, 0, 0]),
+    "max_abs": lambda w: np.abs(w).max(axis=1, initial=0.0),
+}
 HISTOGRAM_COLUMNS = ("epoch", "variable", "bin_left", "bin_right", "count")
 
 # Bins on each side of zero: at most this many, at least a third of it.
@@ -125,7 +132,7 @@ class TrainingRecord:
         self._log_dir = folder_or_none("log_dir", log_dir)
         self._events: EventFiles | None = None
         self._curves: list[tuple[int, str, str, float]] = []
-        self._weights: list[tuple[int, str, int, int, float, float, float]] = []
+        self._weights: list[tuple[Any, ...]] = []
         self._histograms: list[tuple[int, str, Histogram]] = []
 
     def add_curves(self, epoch: int, split: str, values: dict[str, float]) -> None:
@@ -151,15 +158,13 @@ class TrainingRecord:
         entries: list[summaries.Entry] = []
         for name, variable in variables:
             flat = flat_floats(values_of(variable))
-            max_abs = float(max(flat.max(initial=0.0), -flat.min(initial=0.0)))
-            n_zero = flat.size - int(np.count_nonzero(flat))
-            l1_norm, l2_norm = float(np.linalg.norm(flat, 1)), float(np.linalg.norm(flat))
-            histogram = Histogram(flat, max_abs)
-            self._weights.append((epoch, name, flat.size, n_zero, l1_norm, l2_norm, max_abs))
+            measured = {measure: of.item() for measure, of in measures_of(flat[None]).items()}
+            histogram = Histogram(flat, measured["max_abs"])
+            self._weights.append((epoch, name, flat.size, *measured.values()))
             self._histograms.append((epoch, name, histogram))
             if self._log_dir is not None:
-                measured = (n_zero / max(flat.size, 1), l1_norm, l2_norm, max_abs)
-                entries += map(summaries.scalar, weight_tags(name), measured)
+                logged = by_tag(name, list(measured.values()), flat.size)
+                entries += map(summaries.scalar, logged, logged.values())
                 entries.append(summaries.histogram(name, histogram.edges_and_counts()))
         if self._log_dir is not None:
             self._log(self._log_dir, "train", epoch, entries)
@@ -187,8 +192,11 @@ class TrainingRecord:
 
     @property
     def weights(self) -> pd.DataFrame:
-        """Columns `epoch`, `variable`, `n_weights`, `n_zero`, `l1_norm`, `l2_norm`, `max_abs`."""
-        return _frame(self._weights, WEIGHT_COLUMNS)
+        """Columns `epoch`, `variable`, `n_weights`, and a column for each of `WEIGHT_MEASURES`.
+
+        They are `n_zero`, `l1_norm`, `l2_norm` and `max_abs`.
+        """
+        return _frame(self._weights, weight_columns())
 
     @property
     def weight_histograms(self) -> pd.DataFrame:
@@ -248,9 +256,25 @@ def flat_floats(values: np.ndarray) -> np.ndarray:
     return flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float32)
 
 
-def weight_tags(variable: str) -> list[str]:
-    """TensorBoard's tags of what is logged of a variable: its share of zeros, norms and maximum."""
-    return [f"{measure}/{variable}" for measure in ("sparsity", *WEIGHT_MEASURES[1:])]
+def weight_columns() -> tuple[str, ...]:
+    """The columns of a table of weights of one run."""
+    return ("epoch", "variable", "n_weights", *WEIGHT_MEASURES)
+
+
+def measures_of(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Each of `WEIGHT_MEASURES`, of the values of all members of a grid; the monitor has one."""
+    flat = values.reshape(len(values), -1)
+    if flat.dtype not in (np.float32, np.float64):
+        flat = flat.astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):  # the weights of members that diverged
+        return {name: measure(flat) for name, measure in WEIGHT_MEASURES.items()}
+
+
+def by_tag(variable: str, measured: Sequence[float], n_weights: int) -> dict[str, float]:
+    """What TensorBoard shows of a variable: its `WEIGHT_MEASURES`, the zeros as their share."""
+    named = dict(zip(WEIGHT_MEASURES, measured, strict=True))
+    share = named.pop("n_zero") / max(n_weights, 1)
+    return {f"{name}/{variable}": value for name, value in {"sparsity": share, **named}.items()}
 
 
 def _frame(rows: list[tuple[Any, ...]], columns: tuple[str, ...]) -> pd.DataFrame:

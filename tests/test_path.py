@@ -21,6 +21,7 @@ from kerasreg.optimizers import ProximalAdam, ProximalSGD
 from kerasreg.path import regularization_path
 from kerasreg.regularizers import MCP
 from kerasreg.strength_range import largest_strength
+from kerasreg.tables import WEIGHT_MEASURES
 from kerasreg.training import train
 
 FEATURES = ("age", "sex", "bmi", "map", "tc", "ldl", "hdl", "tch", "ltg", "glu")
@@ -284,8 +285,7 @@ def test_the_tables_of_a_path():
     )
     np.testing.assert_allclose(wide["loss"], wide["data_loss"] + wide["penalty"], rtol=1e-6)
     assert list(path.weights.columns) == [
-        "strength", "seed", "epoch", "variable", "n_weights", "n_zero", "l1_norm", "l2_norm",
-        "max_abs", "diverged",
+        *("strength", "seed", "epoch", "variable", "n_weights"), *WEIGHT_MEASURES, "diverged",
     ]  # fmt: skip
     assert path.coefficients.groupby(["strength", "seed"]).size().tolist() == [65] * 4
     kernel = path.grid.values(0.2, seed=4)[0]

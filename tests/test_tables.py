@@ -8,9 +8,12 @@ from hypothesis.extra import numpy as hnp
 from kerasreg.tables import (
     CURVE_COLUMNS,
     HISTOGRAM_COLUMNS,
-    WEIGHT_COLUMNS,
+    WEIGHT_MEASURES,
     Histogram,
     TrainingRecord,
+    by_tag,
+    measures_of,
+    weight_columns,
 )
 from kerasreg.variables import named_variables
 
@@ -28,7 +31,9 @@ def model_with_weights(*kernels):
 def test_empty_tables_have_their_columns():
     record = TrainingRecord()
     assert tuple(record.curves.columns) == CURVE_COLUMNS
-    assert tuple(record.weights.columns) == WEIGHT_COLUMNS
+    assert tuple(record.weights.columns) == weight_columns()
+    assert weight_columns() == ("epoch", "variable", "n_weights", *WEIGHT_MEASURES)
+    assert list(WEIGHT_MEASURES)[:4] == ["n_zero", "l1_norm", "l2_norm", "max_abs"]
     assert tuple(record.weight_histograms.columns) == HISTOGRAM_COLUMNS
 
 
@@ -39,7 +44,8 @@ def test_weights_against_numpy():
     record = TrainingRecord()
     record.add_weights(7, named_variables(model))
     (row,) = record.weights.to_dict("records")
-    assert row == {
+    assert tuple(row) == weight_columns()
+    expected = {
         "epoch": 7,
         "variable": "line/kernel",
         "n_weights": 5,
@@ -48,6 +54,47 @@ def test_weights_against_numpy():
         "l2_norm": pytest.approx(np.sqrt(25.25)),
         "max_abs": 4.0,
     }
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_measures_are_those_of_each_member_alone(dtype):
+    """To the bit: neither the other members of a grid nor their number change the rounding."""
+    rng = np.random.default_rng(0)
+    for size in (0, 1, 7, 64, 129, 1000, 5000):
+        values = (rng.normal(size=(5, size)) * 10.0 ** rng.uniform(-3, 2)).astype(dtype)
+        values[rng.uniform(size=values.shape) < 0.3] = 0
+        measured = measures_of(values)
+        flat = values.astype(np.promote_types(dtype, "float32"))
+        norms = [[np.linalg.norm(w, order) for w in flat] for order in (1, None)]
+        expected = {
+            "n_zero": (flat == 0).sum(axis=1),
+            "l1_norm": norms[0],
+            "l2_norm": norms[1],
+            "max_abs": [np.abs(w).max(initial=0) for w in flat],
+        }
+        for name, numbers in expected.items():
+            np.testing.assert_array_equal(measured[name], numbers, err_msg=name)
+        for name, found in measured.items():
+            alone = [measures_of(values[at : at + 1])[name][0] for at in range(5)]
+            np.testing.assert_array_equal(found, alone, err_msg=name)
+
+
+def test_a_measure_more_is_a_column_and_a_tag_more(monkeypatch, tmp_path):
+    monkeypatch.setitem(WEIGHT_MEASURES, "mean_abs", lambda w: np.abs(w).mean(axis=1))
+    record = TrainingRecord(tmp_path)
+    model, assign = model_with_weights(np.array([0.0, -3.0], "float32"))
+    assign([0.0, -3.0])
+    record.add_weights(1, named_variables(model))
+    record.close()
+    (row,) = record.weights.to_dict("records")
+    assert list(row)[-2:] == ["max_abs", "mean_abs"]
+    assert (row["n_zero"], row["max_abs"], row["mean_abs"]) == (1, 3.0, 1.5)
+    measured = [1, 3.0, 3.0, 3.0, *[1.5] * (len(WEIGHT_MEASURES) - 4)]
+    tags = by_tag("line/kernel", measured, 2)
+    assert tags["sparsity/line/kernel"] == 0.5 and tags["mean_abs/line/kernel"] == 1.5
+    with pytest.raises(ValueError, match="shorter"):
+        by_tag("line/kernel", measured[:-1], 2)
 
 
 def test_histograms_have_the_same_bins_in_all_epochs():

@@ -85,18 +85,18 @@ class TwoWeights:
         """For each pair of features, the share of strengths at which one weight is zero; the path.
 
         The strengths go from 0 to the one from which on both weights are zero, and where there is
-        none, to a hundred times the steepest slope.
+        none, or zero is stationary at all of them, to a hundred times the steepest slope.
         """
         slopes = 2 * self.slopes[..., None].astype("float32")
         largest = each(penalty.strength_max, slopes)
-        is_finite = np.isfinite(largest)
-        largest = np.where(is_finite, largest, 100 * np.abs(slopes).max(axis=(1, 2)))
+        has_largest = np.isfinite(largest) & (largest > 0)
+        largest = np.where(has_largest, largest, 100 * np.abs(slopes).max(axis=(1, 2)))
         fractions = np.linspace(0, 1, self.settings.strengths + 1)[:-1]
         strengths = largest[:, None] * fractions
         w = optima(penalty, self.curvatures, self.slopes, strengths, self.settings.optimum_steps)
         on_axis = (w[:, 1:] == 0).sum(axis=2) == 1
         axes = pd.DataFrame(self.pairs, columns=["feature_1", "feature_2"])
-        axes["share_on_axis"], axes["has_largest"] = on_axis.mean(axis=1), is_finite
+        axes["share_on_axis"], axes["has_largest"] = on_axis.mean(axis=1), has_largest
         w, strengths = w[self.drawn], strengths[self.drawn]
         path = pd.DataFrame({"strength": strengths, "w_1": w[:, 0], "w_2": w[:, 1]})
         path["data_loss"] = self.data_loss(w)

@@ -39,8 +39,8 @@ class Chunk:
         values: For every variable of the model the values of all members; the initial ones at
             first, in the end those that training left.
         curves: Shape `(n_members, n_epochs, 2, n_quantities)`, train and validation.
-        weights: Shape `(n_members, n_epochs, n_variables, 4)`, the
-            columns being `kerasreg.tables.WEIGHT_MEASURES`.
+        weights: Shape `(n_members, n_epochs, n_variables, n_measures)`, the measures being
+            `kerasreg.tables.WEIGHT_MEASURES`.
         diverged_in: Epoch in which a member diverged, 0 if it did not.
         quantities: Names of the quantities in the curves, once an epoch is done.
         epochs_done: Number of finished epochs.

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasreg.grid.chunks import Chunk, Member
 from kerasreg.grid.task import GridTask
-from kerasreg.tables import Histogram, flat_floats, weight_tags
+from kerasreg.tables import WEIGHT_MEASURES, Histogram, by_tag, flat_floats
 from kerasreg.tensorboard import hparams, summaries
 from kerasreg.tensorboard.event_files import EventFiles, run_folder
 from kerasreg.variables import named_variables
@@ -133,8 +133,6 @@ class _Logged:
         self._names = [name for name, _ in variables]
         self._sizes = np.array([max(int(np.prod(v.shape)), 1) for _, v in variables])
         self._penalized = np.array([v.regularizer is not None for _, v in variables])
-        # In the order of `tables.WEIGHT_MEASURES`, whose zeros become their share.
-        self._tags = [tag for name in self._names for tag in weight_tags(name)]
         self._of_penalized = [ZEROS, NONZERO] if self._penalized.any() else []
 
     def of(self, chunk: Chunk, at: int) -> Iterator[tuple[str, int, list[summaries.Entry]]]:
@@ -154,12 +152,16 @@ class _Logged:
 
     def _of_weights(self, weights: np.ndarray) -> list[dict[str, float]]:
         """By epoch, sparsity and norms of every variable, and the zeros of those penalized."""
-        share = weights[..., :1] / self._sizes[:, None]
-        by_variable = np.concatenate([share, weights[..., 1:]], axis=-1).reshape(len(weights), -1)
-        named = [dict(zip(self._tags, row, strict=True)) for row in by_variable.tolist()]
+        named: list[dict[str, float]] = []
+        for epoch in weights.tolist():
+            of_epoch: dict[str, float] = {}
+            for name, measured, size in zip(self._names, epoch, self._sizes.tolist(), strict=True):
+                of_epoch |= by_tag(name, measured, size)
+            named.append(of_epoch)
         if self._of_penalized:
             n_weights = int(self._sizes[self._penalized].sum())
-            n_zero = weights[:, self._penalized, 0].sum(axis=-1)
+            zeros_at = list(WEIGHT_MEASURES).index("n_zero")
+            n_zero = weights[:, self._penalized, zeros_at].sum(axis=-1)
             for row, zeros in zip(named, n_zero.tolist(), strict=True):
                 row |= {ZEROS: zeros / n_weights, NONZERO: n_weights - zeros}
         return named

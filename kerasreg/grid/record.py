@@ -111,7 +111,8 @@ class GridRecord:
     def weights(self) -> pd.DataFrame:
         """Run keys and `epoch`, `variable`, `n_weights`, `n_zero`, norms, `diverged`.
 
-        The norms are `l1_norm`, `l2_norm` and `max_abs`, those at the end of the epoch.
+        The norms are `l1_norm`, `l2_norm` and `max_abs`, those at the end of the epoch; zeros and
+        norms are the `kerasreg.tables.WEIGHT_MEASURES`.
         """
         values = np.stack([chunk.weights[at] for _, chunk, at in self._placed])
         sizes = np.array([int(np.prod(variable.shape)) for _, variable in self._names])
@@ -119,7 +120,8 @@ class GridRecord:
         columns: dict[str, np.ndarray] = {"n_weights": np.broadcast_to(sizes, values.shape[:3])}
         for at, measure in enumerate(WEIGHT_MEASURES):
             column = values[..., at]
-            columns[measure] = column.astype(int) if measure == "n_zero" else column.astype(float)
+            is_number = measure.startswith("n_")
+            columns[measure] = column.astype(int) if is_number else column.astype(float)
         return self._frame({**columns, "diverged": self._diverged()}, axes)
 
     @property

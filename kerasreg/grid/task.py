@@ -12,6 +12,7 @@ import keras
 from kerasreg.folds import Fold
 from kerasreg.grid.chunks import Member
 from kerasreg.grid.packing import packed, packed_object, unpacked, unpacked_object
+from kerasreg.tables import WEIGHT_MEASURES
 from kerasreg.tensorflow_only import tf
 from kerasreg.training import trained_parts
 from kerasreg.variables import named_variables
@@ -112,6 +113,7 @@ class GridTask:
             "shuffle_seed": self.shuffle_seed,
             "warm_start": self.warm_start,
             "chunk_size": self.chunk_size,
+            "measures of weights": list(WEIGHT_MEASURES),
             "keras": keras.__version__,
             "tensorflow": tf.__version__,
         }

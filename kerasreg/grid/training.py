@@ -15,6 +15,7 @@ from kerasreg.grid.chunks import Chunk
 from kerasreg.grid.samples import ArraySamples, DatasetSamples, Segment, batch_at
 from kerasreg.grid.stacking import StackedModel, Sums
 from kerasreg.metrics import by_quantity
+from kerasreg.tables import measures_of
 from kerasreg.tensorflow_only import tf
 from kerasreg.training_data import Arrays
 from kerasreg.variables import values_of
@@ -321,7 +322,8 @@ class MemberTrainer:
                     chunk.curves[:, epoch - 1, split, at] = known
         self._load(chunk)
         for at, variable in enumerate(self.stacked.stacked):
-            chunk.weights[:, epoch - 1, at] = _measures(values_of(variable)[:n_members])
+            measured = measures_of(values_of(variable)[:n_members])
+            chunk.weights[:, epoch - 1, at] = np.stack([*measured.values()], axis=1)
 
     def _load(self, chunk: Chunk) -> None:
         """Brings a chunk into the variables; another one that is there keeps its state."""
@@ -353,20 +355,3 @@ def _sums(values: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", over="ignore"):
         sums: np.ndarray = values.reshape(len(values), -1).sum(axis=1, dtype=np.float32)
     return sums
-
-
-def _measures(values: np.ndarray) -> np.ndarray:
-    """Shape (n_members, 4), see `kerasreg.tables.WEIGHT_MEASURES`."""
-    flat = values.reshape(len(values), -1)
-    if flat.dtype not in (np.float32, np.float64):
-        flat = flat.astype(np.float32)
-    modulus = np.abs(flat)
-    return np.stack(
-        [
-            flat.shape[1] - np.count_nonzero(flat, axis=1),
-            modulus.sum(axis=1),
-            np.sqrt(np.einsum("kn,kn->k", flat, flat)),
-            modulus.max(axis=1, initial=0.0),
-        ],
-        axis=1,
-    )

@@ -12,6 +12,7 @@ and its like.
 """
 
 from kerasreg.regularizers.activity import KLSparsity
+from kerasreg.regularizers.checking import check_penalty
 from kerasreg.regularizers.grouped import GroupLasso, SparseGroupLasso, block_soft_threshold
 from kerasreg.regularizers.keras_builtin import KerasPenalty, as_penalty, scaled_regularizer
 from kerasreg.regularizers.nonconvex import MCP, SCAD, LogSum
@@ -20,6 +21,7 @@ from kerasreg.regularizers.priors import gaussian_prior, laplace_prior
 from kerasreg.regularizers.separable import ElasticNet, SeparablePenalty, soft_threshold
 
 # One line a penalty: the parametrized tests, and whatever walks over the family, read this list.
+# Its name stands in `__all__` too, which type checkers read as text.
 PENALTIES: tuple[type[Penalty], ...] = (
     ElasticNet,
     GroupLasso,
@@ -44,6 +46,7 @@ __all__ = [
     "SparseGroupLasso",
     "as_penalty",
     "block_soft_threshold",
+    "check_penalty",
     "gaussian_prior",
     "laplace_prior",
     "scaled_regularizer",

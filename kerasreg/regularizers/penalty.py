@@ -24,7 +24,8 @@ class Penalty(keras.Regularizer):
     To write one, give it an attribute `strength` (a plain float), `get_config`, and the four
     methods with a leading underscore below. Those receive tensors of float32 or float64 and a
     strength that is never `None`; checking and casting is done here. For a penalty that is a sum
-    over coordinates, start from `SeparablePenalty`.
+    over coordinates, start from `SeparablePenalty`. `check_penalty` says whether its formulas fit
+    each other.
 
     `strength` given to a call replaces λ for that call alone, and may be a tensor of the backend:
     a path over many strengths is one compiled program.
@@ -69,7 +70,7 @@ class Penalty(keras.Regularizer):
             strength: Replaces the penalty's own λ for this call.
 
         Returns:
-            A tensor of the shape and dtype of `w`.
+            A tensor of the shape and dtype of `w`; `w` itself at strength 0.
 
         Raises:
             ValueError: If `w` is not numeric, `step_size` is not positive or has another shape,
@@ -116,7 +117,8 @@ class Penalty(keras.Regularizer):
 
         Returns:
             A scalar tensor; inf if no strength does it (a penalty that is smooth at zero), 0 if
-            the gradient is zero everywhere.
+            the gradient is zero everywhere. 0 also if every strength > 0 makes w = 0 stationary (a
+            penalty whose slope is infinite at zero).
         """
         return self._strength_max(floating_tensor("grad", grad))
 

@@ -1,5 +1,8 @@
 """One linear model, trained by `fit` or by a loop, and what its weights have to be."""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import keras
 import numpy as np
 from keras import layers, ops, regularizers
@@ -8,6 +11,7 @@ from kerasreg.optimizers import (
     ProximalAdagrad,
     ProximalAdam,
     ProximalAdamW,
+    ProximalNadam,
     ProximalRMSprop,
     ProximalSGD,
 )
@@ -34,45 +38,95 @@ START = [RANDOM.normal(size=(5, 1)).astype("float32"), np.zeros(1, "float32")]
 # Weights of size 1 in float32, each rounded by 6e-8 in some ten steps, and moved by gradients that
 # are differences of larger numbers, divided by their own size.
 ROUNDING = 2e-6
-OPTIMIZERS = {
-    "sgd": (lambda **k: ProximalSGD(0.1, **k), reference.SGD),
-    "momentum": (
-        lambda **k: ProximalSGD(0.05, momentum=0.8, **k),
-        lambda: reference.SGD(momentum=0.8),
-    ),
-    "nesterov": (
-        lambda **k: ProximalSGD(0.05, momentum=0.8, nesterov=True, **k),
-        lambda: reference.SGD(momentum=0.8, nesterov=True),
-    ),
-    "adam": (lambda **k: ProximalAdam(0.05, **k), reference.Adam),
-    "amsgrad": (
-        lambda **k: ProximalAdam(0.05, amsgrad=True, **k),
-        lambda: reference.Adam(amsgrad=True),
-    ),
-    "adamw": (lambda **k: ProximalAdamW(0.05, weight_decay=0.0, **k), reference.Adam),
-    "rmsprop": (lambda **k: ProximalRMSprop(0.02, **k), reference.RMSprop),
-    "rmsprop_momentum": (
-        lambda **k: ProximalRMSprop(0.02, momentum=0.5, **k),
-        lambda: reference.RMSprop(momentum=0.5),
-    ),
-    "rmsprop_centered": (
-        lambda **k: ProximalRMSprop(0.02, centered=True, **k),
-        lambda: reference.RMSprop(centered=True),
-    ),
-    "adagrad": (lambda **k: ProximalAdagrad(0.2, **k), reference.Adagrad),
-}
 
-RATES = {
-    "sgd": 0.1,
-    "momentum": 0.05,
-    "nesterov": 0.05,
-    "adam": 0.05,
-    "amsgrad": 0.05,
-    "adamw": 0.05,
-    "rmsprop": 0.02,
-    "rmsprop_momentum": 0.02,
-    "rmsprop_centered": 0.02,
-    "adagrad": 0.2,
+
+class Tried(NamedTuple):
+    """A proximal optimizer: what the tests make of it, and what they compare it with."""
+
+    make: Callable[..., Any]  # with further arguments of its constructor
+    rule: Callable[[], Any]  # of proximal_reference
+    rate: float
+    lasso: Callable[[], Any]  # what ends at the minimum of a lasso on the diabetes data
+    lasso_steps: int
+
+
+def tried(kind, rule, rate, *, lasso, lasso_steps, **settings):
+    """With these settings; `lasso` are those that differ in the test against scikit-learn."""
+    return Tried(
+        lambda **others: kind(rate, **settings, **others),
+        rule,
+        rate,
+        lambda: kind(**(settings | lasso)),
+        lasso_steps,
+    )
+
+
+# All that the tests have to know of an optimizer. Every public one is in here, see test_steps.
+OPTIMIZERS = {
+    "sgd": tried(ProximalSGD, reference.SGD, 0.1, lasso={"learning_rate": 0.2}, lasso_steps=800),
+    "momentum": tried(
+        ProximalSGD,
+        lambda: reference.SGD(momentum=0.8),
+        0.05,
+        momentum=0.8,
+        lasso={"learning_rate": 0.1},
+        lasso_steps=500,
+    ),
+    "nesterov": tried(
+        ProximalSGD,
+        lambda: reference.SGD(momentum=0.8, nesterov=True),
+        0.05,
+        momentum=0.8,
+        nesterov=True,
+        lasso={"learning_rate": 0.1, "momentum": 0.9},
+        lasso_steps=500,
+    ),
+    "adam": tried(
+        ProximalAdam, reference.Adam, 0.05, lasso={"learning_rate": 0.01}, lasso_steps=1500
+    ),
+    "amsgrad": tried(
+        ProximalAdam,
+        lambda: reference.Adam(amsgrad=True),
+        0.05,
+        amsgrad=True,
+        lasso={"learning_rate": 0.01},
+        lasso_steps=2000,
+    ),
+    "adamw": tried(
+        ProximalAdamW,
+        reference.Adam,
+        0.05,
+        weight_decay=0.0,
+        lasso={"learning_rate": 0.01},
+        lasso_steps=1500,
+    ),
+    "nadam": tried(
+        ProximalNadam, reference.Nadam, 0.05, lasso={"learning_rate": 0.01}, lasso_steps=1500
+    ),
+    "rmsprop": tried(
+        ProximalRMSprop, reference.RMSprop, 0.02, lasso={"learning_rate": 0.01}, lasso_steps=1500
+    ),
+    "rmsprop_momentum": tried(
+        ProximalRMSprop,
+        lambda: reference.RMSprop(momentum=0.5),
+        0.02,
+        momentum=0.5,
+        lasso={"learning_rate": 0.01},
+        lasso_steps=1500,
+    ),
+    "rmsprop_centered": tried(
+        ProximalRMSprop,
+        lambda: reference.RMSprop(centered=True),
+        0.02,
+        centered=True,
+        # The variance of a gradient that comes to rest is 0, the step size then rate/√ε, and below
+        # 2/8 as it must be (8 is twice the largest eigenvalue of the data).
+        lasso={"learning_rate": 5e-5},
+        lasso_steps=2000,
+    ),
+    "adagrad": tried(
+        ProximalAdagrad, reference.Adagrad, 0.2, lasso={"learning_rate": 0.3}, lasso_steps=1500
+    ),
 }
 
 PENALTIES = {
@@ -114,9 +168,9 @@ def weights_of(model):
 
 
 def expected(name="sgd", steps=12, proxes=PROX, start=START, x=X, y=Y, **settings):
-    settings = {"rate": RATES[name], **settings}
+    settings = {"rate": OPTIMIZERS[name].rate, **settings}
     return minimize(
-        start, least_squares(x, y), proxes, OPTIMIZERS[name][1], steps=steps, **settings
+        start, least_squares(x, y), proxes, OPTIMIZERS[name].rule, steps=steps, **settings
     )
 
 

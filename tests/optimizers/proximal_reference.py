@@ -55,6 +55,26 @@ class Adam:
         return prox(w - step_size * mean, step_size)
 
 
+class Nadam:
+    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        # Keras computes with β in float32 throughout, where 1 − 0.999 is off by 1.3e-5 of itself.
+        self.beta_1, self.beta_2, self.decay = np.float32([beta_1, beta_2, 0.96]).astype("float64")
+        self.epsilon = epsilon
+        self.steps, self.mean, self.square, self.product = 0, 0.0, 0.0, 1.0
+
+    def step(self, w, gradient, rate, prox):
+        self.steps += 1
+        self.mean = self.beta_1 * self.mean + (1 - self.beta_1) * gradient
+        self.square = self.beta_2 * self.square + (1 - self.beta_2) * gradient**2
+        now, ahead = (self.beta_1 * (1 - self.decay ** (self.steps + i) / 2) for i in (0, 1))
+        self.product *= now
+        square = self.square / (1 - self.beta_2**self.steps)
+        step_size = rate / (np.sqrt(square) + self.epsilon)
+        mean = ahead * self.mean / (1 - self.product * ahead)
+        mean = mean + (1 - now) * gradient / (1 - self.product)
+        return prox(w - step_size * mean, step_size)
+
+
 class RMSprop:
     def __init__(self, momentum=0.0, centered=False, rho=0.9, epsilon=1e-7):
         self.momentum, self.centered, self.rho, self.epsilon = momentum, centered, rho, epsilon

@@ -108,7 +108,7 @@ def test_several_fits_other_batch_sizes_and_evaluation_in_between():
 
 @pytest.mark.parametrize("name", ["nesterov", "adam", "rmsprop_momentum"])
 def test_saved_in_the_middle_it_continues_as_if_it_had_not_stopped(name, tmp_path):
-    model = compiled(OPTIMIZERS[name][0]())
+    model = compiled(OPTIMIZERS[name].make())
     fit(model, 5)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -120,6 +120,7 @@ def test_saved_in_the_middle_it_continues_as_if_it_had_not_stopped(name, tmp_pat
 @pytest.mark.parametrize(
     "optimizer",
     [
+        *(optimizer.make(clipnorm=0.5, use_ema=True) for optimizer in OPTIMIZERS.values()),
         ProximalSGD(0.5, momentum=0.25, nesterov=True, clipnorm=2.0),
         ProximalAdam(0.5, beta_1=0.5, beta_2=0.75, epsilon=0.125, amsgrad=True, use_ema=True),
         ProximalAdamW(0.5, weight_decay=0.25, gradient_accumulation_steps=3),

@@ -40,7 +40,7 @@ def test_update_compiled_by_itself_has_the_same_numbers(name, monkeypatch):
 
     monkeypatch.setattr(proximal_optimizer, "_compiled", counted)
     monkeypatch.setattr(proximal_optimizer, "_COMPILED_FROM", 1)
-    model, optimizer = linear(PENALTIES["L1L2"][0]), OPTIMIZERS[name][0]()
+    model, optimizer = linear(PENALTIES["L1L2"][0]), OPTIMIZERS[name].make()
     optimizer.build(model.trainable_variables)
     weights = custom_loop(model, optimizer, 12)
     assert programs

@@ -136,7 +136,7 @@ def expected_embedding(name, steps, **settings):
 @pytest.mark.parametrize("name", ["nesterov", "adam"])
 def test_embedding_in_fit(name, setting):
     model = embedding()
-    model.compile(OPTIMIZERS[name][0](**setting), "mse", jit_compile=PROGRAM)
+    model.compile(OPTIMIZERS[name].make(**setting), "mse", jit_compile=PROGRAM)
     fit(model, 10, IDS, IDS_TARGETS)
     clip = {"clip": reference.by_norm(0.1)} if setting else {}
     assert_same(weights_of(model), expected_embedding(name, 10, **clip))
@@ -146,7 +146,7 @@ def test_embedding_in_fit(name, setting):
 @pytest.mark.parametrize("with_penalties", [True, False])
 def test_embedding_in_a_custom_loop(name, with_penalties):
     # Without the penalties, a gradient of TensorFlow holds the looked up rows, one by one.
-    model, optimizer = embedding(), OPTIMIZERS[name][0]()
+    model, optimizer = embedding(), OPTIMIZERS[name].make()
     optimizer.build(model.trainable_variables)
     weights = custom_loop(model, optimizer, 10, IDS, IDS_TARGETS, with_penalties=with_penalties)
     assert_same(weights, expected_embedding(name, 10))

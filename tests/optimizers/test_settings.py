@@ -18,7 +18,6 @@ from tests.optimizers.linear_model import (
     PENALTIES,
     PROGRAM,
     PROX,
-    RATES,
     START,
     UNBUILT,
     N,
@@ -46,7 +45,7 @@ from tests.optimizers.proximal_reference import least_squares, minimize, no_prox
     ids=["clipnorm", "global_clipnorm", "clipvalue"],
 )
 def test_clipping_acts_on_the_data_gradient(name, setting, clip):
-    weights = fit(compiled(OPTIMIZERS[name][0](**setting)))
+    weights = fit(compiled(OPTIMIZERS[name].make(**setting)))
     assert_same(weights, expected(name, clip=clip))
     # It does something here.
     assert np.abs(weights[0] - expected(name)[0]).max() > 1e-2
@@ -57,21 +56,23 @@ def test_clipping_acts_on_the_data_gradient(name, setting, clip):
 def test_weight_decay_comes_before_the_step(name, penalty):
     regularizer, prox = PENALTIES[penalty]
     make = {"sgd": ProximalSGD, "adam": ProximalAdamW}[name]
-    weights = fit(compiled(make(RATES[name], weight_decay=0.5), regularizer))
+    weights = fit(compiled(make(OPTIMIZERS[name].rate, weight_decay=0.5), regularizer))
     assert_same(weights, expected(name, proxes=[prox, no_prox], weight_decay=0.5))
 
 
 @pytest.mark.parametrize("name", ["sgd", "nesterov", "adam"])
 def test_learning_rate_schedule(name):
     # The rate of a step is also that of its prox.
-    schedule = keras.optimizers.schedules.ExponentialDecay(RATES[name], 3, 0.5)
+    schedule = keras.optimizers.schedules.ExponentialDecay(OPTIMIZERS[name].rate, 3, 0.5)
     make, settings = {
         "sgd": (ProximalSGD, {}),
         "nesterov": (ProximalSGD, {"momentum": 0.8, "nesterov": True}),
         "adam": (ProximalAdam, {}),
     }[name]
     weights = fit(compiled(make(schedule, **settings)))
-    assert_same(weights, expected(name, rate=lambda step: RATES[name] * 0.5 ** (step / 3)))
+    assert_same(
+        weights, expected(name, rate=lambda step: OPTIMIZERS[name].rate * 0.5 ** (step / 3))
+    )
 
 
 def test_learning_rate_that_a_callback_sets():
@@ -86,7 +87,7 @@ def test_learning_rate_that_a_callback_sets():
 @pytest.mark.parametrize("overwrite_every", [None, 4])
 @pytest.mark.parametrize("name", ["sgd", "adam"])
 def test_average_of_the_weights_has_exact_zeros(name, overwrite_every):
-    optimizer = OPTIMIZERS[name][0](
+    optimizer = OPTIMIZERS[name].make(
         use_ema=True, ema_momentum=0.7, ema_overwrite_frequency=overwrite_every
     )
     # Fit leaves the average in the model.
@@ -99,7 +100,7 @@ def test_average_of_the_weights_has_exact_zeros(name, overwrite_every):
 @pytest.mark.parametrize("setting", [{}, {"clipnorm": 0.3}], ids=str)
 @pytest.mark.parametrize("name", ["sgd", "nesterov", "adam"])
 def test_accumulated_gradients_are_one_step_on_the_whole_batch(name, setting):
-    optimizer = OPTIMIZERS[name][0](gradient_accumulation_steps=4, **setting)
+    optimizer = OPTIMIZERS[name].make(gradient_accumulation_steps=4, **setting)
     model = compiled(optimizer, PENALTIES["L1L2"][0])
     seen = [weights_of(model)]
     for _ in range(6):
@@ -127,7 +128,7 @@ def test_accumulated_gradients_are_one_step_on_the_whole_batch(name, setting):
 def test_kinds_of_execution(name, settings):
     if BACKEND == "torch" and not settings.get("run_eagerly"):
         pytest.skip("Keras runs PyTorch eagerly unless jit_compile, which warns, is set")
-    model = compiled(OPTIMIZERS[name][0](), **{"jit_compile": "auto", **settings})
+    model = compiled(OPTIMIZERS[name].make(), **{"jit_compile": "auto", **settings})
     if settings.get("run_eagerly"):
         model.optimizer.build(model.trainable_variables)
     four = np.tile(X, (4, 1)), np.tile(Y, (4, 1))

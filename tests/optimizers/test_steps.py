@@ -11,10 +11,7 @@ from keras import regularizers
 
 import kerasreg
 from kerasreg.optimizers import (
-    ProximalAdagrad,
     ProximalAdam,
-    ProximalAdamW,
-    ProximalRMSprop,
     ProximalSGD,
 )
 from tests.optimizers.linear_model import (
@@ -40,7 +37,7 @@ from tests.optimizers.proximal_reference import no_prox
 def test_steps_are_those_of_the_docstring(name, penalty):
     regularizer, prox = PENALTIES[penalty]
     model = linear(regularizer)
-    optimizer = OPTIMIZERS[name][0]()
+    optimizer = OPTIMIZERS[name].make()
     optimizer.build(model.trainable_variables)
     assert_same(
         custom_loop(model, optimizer, 20, as_program=True),
@@ -51,7 +48,7 @@ def test_steps_are_those_of_the_docstring(name, penalty):
 @pytest.mark.parametrize("name", ["nesterov", "adam", "rmsprop_momentum", "adagrad"])
 def test_fit_from_zero_takes_the_steps_of_the_docstring(name):
     start = [np.zeros_like(w) for w in START]
-    weights = fit(compiled(OPTIMIZERS[name][0](), start=start))
+    weights = fit(compiled(OPTIMIZERS[name].make(), start=start))
     assert_same(weights, expected(name, start=start))
     assert (weights[0] == 0).any() and (weights[0] != 0).any()
 
@@ -83,31 +80,21 @@ def coefficients_on_diabetes(optimizer, regularizer, steps):
     return fit(model, steps // copies, xs, ys, batch_size=len(x))[0][:, 0]
 
 
-@pytest.mark.parametrize(
-    ("make", "steps"),
-    [
-        (lambda: ProximalSGD(0.2), 800),
-        (lambda: ProximalSGD(0.1, momentum=0.8), 500),
-        (lambda: ProximalSGD(0.1, momentum=0.9, nesterov=True), 500),
-        (lambda: ProximalAdam(0.01), 1500),
-        (lambda: ProximalAdam(0.01, amsgrad=True), 2000),
-        (lambda: ProximalAdamW(0.01, weight_decay=0.0), 1500),
-        (lambda: ProximalRMSprop(0.01), 1500),
-        (lambda: ProximalRMSprop(0.01, momentum=0.5), 1500),
-        # The variance of a gradient that comes to rest is 0, the step size then rate/√ε, and below
-        # 2/8 as it must be (8 is twice the largest eigenvalue of the data).
-        (lambda: ProximalRMSprop(5e-5, centered=True), 2000),
-        (lambda: ProximalAdagrad(0.3), 1500),
-    ],
-    ids=list(OPTIMIZERS),
-)
-def test_lasso_of_scikit_learn(make, steps):
+def test_every_public_optimizer_is_tried():
+    public = {getattr(kerasreg.optimizers, name) for name in kerasreg.optimizers.__all__}
+    tried = {type(optimizer.make()) for optimizer in OPTIMIZERS.values()}
+    assert tried == public - {kerasreg.optimizers.ProximalOptimizer}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_lasso_of_scikit_learn(name):
     x, y = diabetes()
     lasso = sklearn.linear_model.Lasso(0.1, tol=1e-12, max_iter=100_000).fit(
         x.astype("float64"), y.astype("float64")
     )
     # Its objective is half of Keras's mean squared error: strength = 2·alpha.
-    found = coefficients_on_diabetes(make(), regularizers.L1(0.2), steps)
+    optimizer, steps = OPTIMIZERS[name].lasso(), OPTIMIZERS[name].lasso_steps
+    found = coefficients_on_diabetes(optimizer, regularizers.L1(0.2), steps)
     np.testing.assert_array_equal(found == 0, lasso.coef_ == 0)
     np.testing.assert_allclose(found, lasso.coef_, rtol=0, atol=1e-5)
 

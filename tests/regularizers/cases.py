@@ -1,6 +1,15 @@
-"""A case for each penalty: its own formula in NumPy; and what all backends do alike."""
+"""A case for each penalty: its own formula in NumPy; and what all backends do alike.
+
+A separable penalty in `PENALTIES` without a case here gets one that is derived from its class: its
+value is then its own `_elementwise`, against which prox, slope and optimality are tested by brute
+force. A case is still worth writing: the formula in NumPy is the only one that notices a wrong
+value, and it says what is random of the penalty and whether it is convex, which has laws of its
+own. A penalty that is no sum over weights needs a case with an oracle.
+"""
 
 import contextlib
+import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +21,7 @@ from keras import ops, regularizers
 
 from kerasreg.regularizers import (
     MCP,
+    PENALTIES,
     SCAD,
     ElasticNet,
     GroupLasso,
@@ -98,6 +108,15 @@ class Case:
     def is_separable(self):
         return self.oracle is brute_force.Separable
 
+    @property
+    def is_infinitely_steep(self):
+        """Whether the slope grows without bound towards zero, by chords of the formula."""
+        if not self.is_separable or not self.is_smallest_at_zero:
+            return False
+        formula = self.draw(np.random.default_rng(0))[2]
+        near, twice = formula(np.array([1e-30, 2e-30]), 1.0)
+        return near > 1.001 * twice / 2
+
     def draw(self, rng):
         """A random penalty, its strength, its formula(u, strength) and make(strength)."""
         others = self.others(rng)
@@ -107,7 +126,7 @@ class Case:
         return penalty, strength, self.oracle(self.formula, **others), make
 
 
-CASES = (
+WITH_A_FORMULA = (
     Case(
         "elastic_net",
         ElasticNet,
@@ -197,6 +216,53 @@ CASES = (
     ),
 )
 
+
+def float64():
+    """Context in which float64 arrays stay float64: JAX otherwise computes them in float32."""
+    if BACKEND != "jax":
+        return contextlib.nullcontext()
+    import jax
+
+    return jax.enable_x64(True)
+
+
+def derived_case(kind):
+    """A case of a separable penalty that has none, from its class alone."""
+
+    def own_formula(u, s, **others):
+        with float64():
+            tensor = ops.convert_to_tensor(np.asarray(u, "float64"))
+            return numpy(kind(s, **others)._elementwise(tensor, s))
+
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if name != "strength" and isinstance(parameter.default, float)
+    }
+
+    def random_others(rng):
+        """The floats of the constructor within a factor of three, where it takes them."""
+        others = {name: default * decades(rng, -0.5, 0.5) for name, default in defaults.items()}
+        try:
+            kind(1.0, **others)
+        except ValueError:
+            return dict(defaults)
+        return others
+
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower()
+    return Case(name, kind, own_formula, random_others, is_convex=False)
+
+
+CASES = (
+    *WITH_A_FORMULA,
+    *(
+        derived_case(kind)
+        for kind in PENALTIES
+        if issubclass(kind, SeparablePenalty)
+        and kind not in {case.regularizer for case in WITH_A_FORMULA}
+    ),
+)
+
 every_penalty = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 every_separable_penalty = pytest.mark.parametrize(
@@ -210,15 +276,6 @@ every_separable_convex_penalty = pytest.mark.parametrize(
 )
 
 every_dtype = pytest.mark.parametrize("dtype", EPSILON)
-
-
-def float64():
-    """Context in which float64 arrays stay float64: JAX otherwise computes them in float32."""
-    if BACKEND != "jax":
-        return contextlib.nullcontext()
-    import jax
-
-    return jax.enable_x64(True)
 
 
 def numpy(x):

@@ -8,7 +8,9 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 from sklearn.linear_model import Lasso, enet_path
 
+import kerasreg
 from kerasreg.regularizers import (
+    MCP,
     PENALTIES,
     ElasticNet,
     KerasPenalty,
@@ -20,7 +22,9 @@ from tests.regularizers.cases import (
     BACKEND,
     CASES,
     EPSILON,
+    WITH_A_FORMULA,
     decades,
+    derived_case,
     every_dtype,
     every_penalty,
     every_separable_convex_penalty,
@@ -29,14 +33,34 @@ from tests.regularizers.cases import (
     numpy,
     random_weights,
 )
+from tests.regularizers.root_penalty import RootPenalty
 
 # Keras's TensorFlow backend calls np.array on variables, which TensorFlow 2.21 has not learnt.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def test_every_public_penalty_has_a_case():
+    """Of a separable one a case is derived; any other has to have one, see cases.py."""
     tested = {type(case.draw(np.random.default_rng(0))[0]) for case in CASES}
     assert {*PENALTIES, KerasPenalty} <= tested
+
+
+def test_every_penalty_is_public():
+    assert {kind.__name__ for kind in PENALTIES} <= set(kerasreg.regularizers.__all__)
+
+
+def test_the_case_of_a_penalty_without_one_knows_its_formula():
+    case = derived_case(RootPenalty)
+    penalty, own, formula, make = case.draw(np.random.default_rng(0))
+    assert (case.name, case.is_separable, case.is_infinitely_steep) == ("root_penalty", True, True)
+    np.testing.assert_allclose(formula(np.array([4.0, -9.0]), 0.5), [1.0, 1.5], 1e-15)
+    assert (type(penalty), penalty.strength, make(0.5).strength) == (RootPenalty, own, 0.5)
+    # Parameters are drawn, and within what the constructor takes.
+    rng = np.random.default_rng(1)
+    for kind, name, low, high in ((MCP, "gamma", 0.9, 9.5), (ElasticNet, "l1_ratio", 0.15, 1.0)):
+        drawn = [derived_case(kind).others(rng)[name] for _ in range(20)]
+        assert len(set(drawn)) > 5 and low < min(drawn) and max(drawn) <= high
+    assert not any(case.is_infinitely_steep for case in WITH_A_FORMULA)
 
 
 def chord(case, formula, w, s):
@@ -227,6 +251,10 @@ def test_strength_max_is_the_smallest_at_which_zero_is_stationary(case):
         grad[0, 0], zero = 1e-3, np.zeros((5, 6))
         with float64():
             largest = float(penalty.strength_max(grad))
+            if case.is_infinitely_steep:  # zero is stationary at every strength
+                assert largest == 0
+                assert not numpy(penalty.subdiff_distance(zero, grad, strength=1e-9)).any()
+                continue
             smooth = formula.subdiff_distance(zero, grad, 1e9).any()
             assert np.isinf(largest) == smooth  # no strength stops a gradient at a smooth point
             if smooth:

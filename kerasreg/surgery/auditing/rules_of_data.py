@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kerasreg.optimality import zero_is_always_stationary
 from kerasreg.regularizers import scaled_regularizer
 from kerasreg.surgery.auditing.lines import regularize_line
 from kerasreg.surgery.auditing.subject import Finding, Subject, Weight
@@ -46,6 +47,8 @@ def all_zero(subject: Subject) -> Iterator[Finding]:
     Where the strength is above `strength_max` of the data gradient at each of these points, and
     that product is positive, the whole array goes to zero. The gradient at w alone would not do:
     it vanishes at a minimum of the data loss, and so says nothing about what holds w there.
+    Nor does `strength_max` where the slope at zero is infinite, and every strength is above it:
+    of such a penalty only a data loss that does not depend on w is reported.
     """
     if subject.data_gradient is None:
         return
@@ -54,13 +57,15 @@ def all_zero(subject: Subject) -> Iterator[Finding]:
         if penalty is None or not weight.has_zeros or not weight.has_effect:
             continue
         w = values_of(weight.variable).astype("float32")
+        always = zero_is_always_stationary(penalty, weight.shape)
         limits = []
         for t in _WAY_TO_ZERO if w.any() else (1.0,):
             key = id(weight.variable)
             gradient = (subject.gradients if t == 1 else subject.gradients_at({key: t * w}))[key]
             limits.append(float(penalty.strength_max(gradient)))
             falls = float(np.sum((gradient + weight.slope(t * w)) * w)) >= 0
-            if penalty.strength <= limits[-1] or not falls:
+            holds_out = bool(gradient.any()) if always else penalty.strength <= limits[-1]
+            if holds_out or not falls:
                 break
         else:
             limit = max(limits)

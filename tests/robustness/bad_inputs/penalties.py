@@ -8,6 +8,12 @@ from tests.robustness.bad_inputs.subjects import INF, L1, NAN, X
 
 CASES = [
     Case(
+        "seed of check_penalty",
+        lambda: R.check_penalty(R.ElasticNet(), seed=-1),
+        ValueError,
+        "Invalid value for argument `seed`: expected an int >= 0. Received: seed=-1",
+    ),
+    Case(
         "strength negative",
         lambda: R.ElasticNet(-1),
         ValueError,
