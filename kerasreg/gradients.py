@@ -196,7 +196,8 @@ def _differentiated(function: Callable[..., Any]) -> Callable[..., list[Any]]:
     if backend == "jax":
         import jax
 
-        return jax.jit(jax.grad(function))
+        gradient: Callable[..., list[Any]] = jax.jit(jax.grad(function))
+        return gradient
     import torch
 
     def in_torch(values: Any, *args: Any) -> list[Any]:

@@ -163,7 +163,7 @@ def _is_xla_on_cpu() -> bool:
     if backend == "jax":
         import jax
 
-        return jax.default_backend() == "cpu"
+        return bool(jax.default_backend() == "cpu")
     return False
 
 
