@@ -99,8 +99,8 @@ def _passing() -> Callable[[Tensor, Callable[[], None]], Tensor]:
 
         gate: Any = jax.custom_vjp(in_jax, nondiff_argnums=(1,))
         gate.defvjp(forward, backward)
-        passing: Callable[[Tensor, Callable[[], None]], Tensor] = gate
-        return passing
+        in_jax_marked: Callable[[Tensor, Callable[[], None]], Tensor] = gate
+        return in_jax_marked
     import torch
 
     class InTorch(torch.autograd.Function):
@@ -114,8 +114,8 @@ def _passing() -> Callable[[Tensor, Callable[[], None]], Tensor]:
             ctx.mark()
             return upstream, None
 
-    passing = InTorch.apply
-    return passing
+    in_torch: Callable[[Tensor, Callable[[], None]], Tensor] = InTorch.apply
+    return in_torch
 
 
 def _differentiate(function: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
