@@ -22,7 +22,7 @@ class ProximalOptimizer(keras.optimizers.Optimizer):
 
     An optimizer of another kind says in `_step_size` in which metric it moves: by what its update
     multiplies the gradient, or its average, of each weight, after that update; a scalar or an
-    array of the shape of the variable. `index` is the place of the variable in its state::
+    array of the shape of the variable. `index` is the place of the variable in its state:
 
         @keras.saving.register_keras_serializable(package="mine")
         class ProximalAdamax(ProximalOptimizer, keras.optimizers.Adamax):

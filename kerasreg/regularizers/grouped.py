@@ -25,8 +25,8 @@ _NEWTON_STEPS = 12
 _LAST_STEP = {"float32": 1e-4, "float64": 1e-8}
 # Newton steps for the largest strength: 4e-16 in float64 after 6, over 8 decades of gradients.
 _NEWTON_STEPS_OF_STRENGTH = 8
-# Instead of zero in a denominator: close to the smallest float32.
-_TINY = 1e-37
+# Instead of zero in a denominator: close to the smallest number that has all its digits.
+_TINY = {"float32": 1e-37, "float64": 1e-307}
 
 
 def block_soft_threshold(
@@ -70,6 +70,8 @@ def block_soft_threshold(
     check_threshold(threshold)
     threshold = ops.convert_to_tensor(threshold, dtype=w.dtype)
     axes = tuple(range(len(w.shape))) if axis is None else axis
+    dtype = keras.backend.standardize_dtype(w.dtype)
+    tiny = _TINY.get(dtype, _TINY["float32"])
     norm = _norm(w, axes)
     if len(threshold.shape) == 0:
         r = ops.relu(norm - threshold)
@@ -78,13 +80,13 @@ def block_soft_threshold(
         # by itself. From the second on |wᵢ| <= r + hᵢ, so that no square of a ratio overflows.
         alone = _max(ops.abs(w) - threshold, axes, -math.inf)
         r = ops.relu(maximum(norm - _max(threshold, axes), alone))
-        last = _LAST_STEP[keras.backend.standardize_dtype(w.dtype)]
+        last = _LAST_STEP[dtype]
 
         def newton_step(r: Any, _: Any) -> tuple[Any, Any]:
-            inverse = 1 / maximum(r + threshold, _TINY)
+            inverse = 1 / maximum(r + threshold, tiny)
             squares = ops.square(w * inverse)
             square = _sum(squares, axes)
-            bend = maximum(_sum(squares * inverse, axes), _TINY)
+            bend = maximum(_sum(squares * inverse, axes), tiny)
             longer = ops.relu(r + (ops.sqrt(square) - 1) * (square / bend))
             return longer, ops.any(ops.abs(longer - r) > last * longer)
 
@@ -94,7 +96,7 @@ def block_soft_threshold(
             (r, ops.convert_to_tensor(True)),
             maximum_iterations=_NEWTON_STEPS,
         )
-    return w * (r / maximum(r + threshold, _TINY))
+    return w * (r / maximum(r + threshold, tiny))
 
 
 def _sum(x: Any, axes: Any) -> Any:

@@ -92,6 +92,23 @@ class SeparablePenalty(Penalty):
     step size that may be an array of the shape of w. They hold for strength 0, where the prox is
     exactly w, and for weights that are 0: `_slope` is finite there, 0. `check_penalty` compares
     them with each other and with brute force.
+
+    Example:
+
+    >>> class Ridge(kerasreg.regularizers.SeparablePenalty):
+    ...     def __init__(self, strength=0.01):
+    ...         self.strength = strength
+    ...     def _elementwise(self, w, strength):
+    ...         return strength * w * w
+    ...     def _slope(self, w, strength):
+    ...         return 2 * strength * w
+    ...     def _prox(self, w, step_size, strength):
+    ...         return w / (1 + 2 * step_size * strength)
+    ...     def get_config(self):
+    ...         return {"strength": self.strength}
+    >>> kerasreg.regularizers.check_penalty(Ridge(0.1))
+    >>> np.asarray(Ridge(0.5).prox([3.0], step_size=1.0))
+    array([1.5], dtype=float32)
     """
 
     is_elementwise = True
