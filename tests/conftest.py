@@ -1,8 +1,10 @@
 """What holds for every test: the backend, one thread a worker, no screen, fixed seeds."""
 
+import gc
 import os
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # All of these are read when TensorFlow, Keras or Matplotlib is imported.
@@ -53,3 +55,15 @@ def _fixed_seeds_and_names() -> None:
         # Keras numbers layers without a name through the whole process, whatever built them.
         keras.backend.clear_session(free_memory=False)
         keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_stays_is_counted_once() -> Iterator[None]:
+    """After each module Python's garbage collector forgets what is still in use.
+
+    TensorFlow keeps traced functions for good. A worker has millions of objects of them in the end,
+    and each collection, one in every `clear_session` too, would look at all of them again.
+    """
+    yield
+    gc.collect()
+    gc.freeze()

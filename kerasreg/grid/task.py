@@ -11,7 +11,7 @@ import keras
 
 from kerasreg.folds import Fold
 from kerasreg.grid.chunks import Member
-from kerasreg.grid.packing import packed, packed_object, unpacked, unpacked_object
+from kerasreg.packing import packed, packed_object, unpacked, unpacked_object
 from kerasreg.tables import WEIGHT_MEASURES
 from kerasreg.tensorflow_only import tf
 from kerasreg.training import trained_parts

@@ -9,8 +9,8 @@ import pytest
 from keras import layers, regularizers
 
 from kerasreg.copies import copy_with, fresh_values, variables_of
-from kerasreg.grid.packing import packed, unpacked
 from kerasreg.optimizers import ProximalSGD
+from kerasreg.packing import packed, unpacked
 from kerasreg.regularizers import (
     as_penalty,
 )

@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from kerasreg.copies import copy_with, fresh_values, variables_of
-from kerasreg.grid.packing import packed
+from kerasreg.packing import packed
 from kerasreg.surgery import shrink
 from kerasreg.variables import values_of
 from tests.copies.models import BACKEND, Drawn, Own, assert_equal, every_model, mlp, own_layers

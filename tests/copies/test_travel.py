@@ -11,8 +11,8 @@ import pytest
 from keras import ops
 
 from kerasreg.copies import copy_with, fresh_values, variables_of
-from kerasreg.grid.packing import packed, packed_object, unpacked, unpacked_object
 from kerasreg.optimizers import ProximalSGD
+from kerasreg.packing import packed, packed_object, unpacked, unpacked_object
 from kerasreg.variables import values_of
 from tests.copies.models import (
     TRAVELLERS,
@@ -142,7 +142,7 @@ def test_in_another_process(tmp_path):
     program = """
         import json, sys
         import numpy as np
-        from kerasreg.grid.packing import unpacked
+        from kerasreg.packing import unpacked
         folder = sys.argv[1]
         with np.load(folder + "/values.npz") as arrays:
             values = [arrays[name] for name in arrays.files]
